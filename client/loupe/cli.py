@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("loupe.commands.demo:demo", "Run the main job once, from images to a tested version."),
     "sample": ("loupe.commands.sample:sample", "Generate a small set of panel images."),
     "data": ("loupe.commands.data:data", "Import, look at, share, delete and restore data."),
+    "banks": ("loupe.commands.banks:banks", "Make, revise and look at question banks."),
     "images": ("loupe.commands.images:images", "List the algorithm images that can be trained."),
     "train": ("loupe.commands.train:train", "Train a new model, or retrain a version."),
     "tasks": ("loupe.commands.tasks:tasks", "List training, prediction and export tasks."),

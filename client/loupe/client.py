@@ -26,6 +26,7 @@ from loupe.evaluator.v1 import (
     comparison_pb2,
     comparison_service_pb2,
     comparison_service_pb2_grpc,
+    leaderboard_service_pb2_grpc,
     relabel_service_pb2_grpc,
     report_pb2,
     report_service_pb2,
@@ -48,6 +49,7 @@ from loupe.registry.v1 import (
     model_pb2,
     model_service_pb2,
     model_service_pb2_grpc,
+    question_bank_service_pb2_grpc,
 )
 from loupe.rpc.channel import connect
 from loupe.saving import linked
@@ -71,9 +73,9 @@ T = TypeVar("T")
 class AsyncLoupe:
     """Channels to the services of one installation; an async context manager.
 
-    The attributes `images`, `datasets`, `master_data`, `models`, `identity`, `tasks`, `reports`,
-    `comparisons`, `samples`, `marks` and `queue` are the contracts' own stubs, and `servers` what each server
-    says of itself, by name; the methods are what takes more than one call.
+    The attributes `images`, `datasets`, `master_data`, `models`, `banks`, `identity`, `tasks`, `reports`,
+    `comparisons`, `leaderboards`, `samples`, `marks` and `queue` are the contracts' own stubs, and `servers`
+    what each server says of itself, by name; the methods are what takes more than one call.
     """
 
     def __init__(self, profile: Profile) -> None:
@@ -87,10 +89,12 @@ class AsyncLoupe:
         self.datasets = dataset_service_pb2_grpc.DatasetServiceStub(self._registry)
         self.master_data = master_data_service_pb2_grpc.MasterDataServiceStub(self._registry)
         self.models = model_service_pb2_grpc.ModelServiceStub(self._registry)
+        self.banks = question_bank_service_pb2_grpc.QuestionBankServiceStub(self._registry)
         self.identity = identity_service_pb2_grpc.IdentityServiceStub(self._registry)
         self.tasks = task_service_pb2_grpc.TaskServiceStub(self._scheduler)
         self.reports = report_service_pb2_grpc.ReportServiceStub(self._evaluator)
         self.comparisons = comparison_service_pb2_grpc.ComparisonServiceStub(self._evaluator)
+        self.leaderboards = leaderboard_service_pb2_grpc.LeaderboardServiceStub(self._evaluator)
         self.samples = sample_result_service_pb2_grpc.SampleResultServiceStub(self._evaluator)
         self.marks = relabel_service_pb2_grpc.RelabelServiceStub(self._evaluator)
         self.queue = queue_service_pb2_grpc.QueueServiceStub(self._scheduler)
@@ -174,8 +178,13 @@ class AsyncLoupe:
             algorithm_image_service_pb2.GetAlgorithmImageVersionRequest(name=name)
         )
 
-    async def data_paths(self, datasets: Sequence[str], paths: Sequence[str]) -> list[str]:
-        """Those of the datasets, or of a single dataset only the named ones, and any `D/P`."""
+    async def data_paths(
+        self, datasets: Sequence[str], paths: Sequence[str], *, trainable: bool = False
+    ) -> list[str]:
+        """Those of the datasets, or of a single dataset only the named ones, and any `D/P`.
+
+        `trainable`: of whole datasets without those that question banks are tested with (P7).
+        """
         narrowing = [path for path in paths if "/" not in path]
         if narrowing and len(datasets) != 1:
             raise names.BadName(
@@ -183,16 +192,19 @@ class AsyncLoupe:
             )
         chosen = [names.data_path(path, datasets[0] if datasets else None) for path in paths]
         for dataset in [] if narrowing else datasets:
-            of_dataset = await self.list_data_paths(dataset)
+            of_dataset = await self.list_data_paths(dataset, trainable=trainable)
             if not of_dataset:
-                raise FailedPrecondition(f"dataset {dataset} has no data path; `loupe data import` makes one")
+                what = "data path outside of question banks" if trainable else "data path"
+                raise FailedPrecondition(f"dataset {dataset} has no {what}; `loupe data import` makes one")
             chosen.extend(path.name for path in of_dataset)
         return list(dict.fromkeys(chosen))
 
-    async def list_data_paths(self, dataset: str = "-") -> list[dataset_pb2.DataPath]:
-        """All data paths of a dataset, or of all."""
+    async def list_data_paths(
+        self, dataset: str = "-", *, trainable: bool = False
+    ) -> list[dataset_pb2.DataPath]:
+        """All data paths of a dataset, or of all; `trainable`: without those of question banks (P7)."""
         request = dataset_service_pb2.ListDataPathsRequest(
-            parent=names.resource("datasets", dataset), page_size=_PAGE
+            parent=names.resource("datasets", dataset), page_size=_PAGE, trainable=trainable
         )
         return [path async for path in pages(self.datasets.ListDataPaths, request, "data_paths")]
 
@@ -389,7 +401,7 @@ class Loupe:
                 production_environment=names.resource("productionEnvironments", environment)
                 if environment
                 else "",
-                data_paths=await client.data_paths(datasets, paths),
+                data_paths=await client.data_paths(datasets, paths, trainable=True),
                 compute_resource=names.resource("computeResources", resource),
                 model_params_json=model_params_json,
                 training_params_json=training_params_json,
@@ -400,18 +412,21 @@ class Loupe:
 
         return self.call(submit)
 
-    def predict(
+    def predict(  # noqa: PLR0913 -- P1's parameters
         self,
         version: str,
         *,
         datasets: Sequence[str] = (),
         paths: Sequence[str] = (),
         resource: str = "cpu",
+        bank: str = "",
         acknowledge_training_overlap: bool = False,
+        exclude_training_overlap: bool = False,
     ) -> task_pb2.Task:
-        """Submit a question-bank prediction with `MODEL@VERSION`.
+        """Submit a prediction with `MODEL@VERSION` over a `BANK[@REVISION]`, or over data paths.
 
-        `acknowledge_training_overlap`: go on though the version was trained with some of the data (P7).
+        `acknowledge_training_overlap`: go on though the version was trained with some of the data;
+        `exclude_training_overlap`: leave that out, and judge the rest (P7).
         """
 
         async def submit() -> task_pb2.Task:
@@ -420,6 +435,8 @@ class Loupe:
                 data_paths=await self.async_client.data_paths(datasets, paths),
                 compute_resource=names.resource("computeResources", resource),
                 acknowledge_training_overlap=acknowledge_training_overlap,
+                question_bank=names.question_bank(bank) if bank else "",
+                exclude_training_overlap=exclude_training_overlap,
             )
             return await self.async_client.submit(task_pb2.Task(prediction=spec))
 

@@ -32,8 +32,11 @@ _BY_REASON: dict[str, tuple[str, str]] = {
     ),
     "MISSING_TRAINING_PATHS": sentence("--image-paths adds them"),
     "UNACKNOWLEDGED_TRAINING_OVERLAP": sentence(
-        "a --path with other data, or --acknowledge-training-overlap"
+        "a --path with other data, --exclude-training-overlap, or --acknowledge-training-overlap"
     ),
+    "BANK_TRAINED_WITH": sentence("--exclude-training-overlap, or another --bank"),
+    "NOTHING_LEFT": sentence("a --path with other data, or another --bank"),
+    "BANK_IN_TRAINING": sentence("leave the --path out (loupe banks list)"),
     "TRAINING_OVERLAP": sentence("a --path with other data, for an official report"),
     "PARENT_PATH_REMOVED": sentence("add it with --path"),
     "NOT_A_SEGMENTATION_IMAGE": sentence("another --image, or --no-train-segmentation"),
@@ -48,6 +51,7 @@ _BY_FIELD: dict[str, tuple[str, str]] = {
     "parent_version": sentence("--retrain MODEL@VERSION (loupe models)"),
     "warm_start": sentence("leave --warm-start out"),
     "data_paths": sentence("--dataset NAME, --path DATASET/PATH"),
+    "question_bank": sentence("--bank BANK (loupe banks list)"),
     "model_version": sentence("MODEL@VERSION (loupe models)"),
     "batch_size": ("--batch-size", "--batch-size"),
     "confidence_threshold": ("--confidence-threshold", "--confidence-threshold"),

@@ -32,6 +32,16 @@ def image_version(text: str) -> str:
     return _versioned("algorithmImages", text, "surface-classification@v3.0")
 
 
+def question_bank(text: str) -> str:
+    """The resource name of `BANK`, or of a revision of it, `BANK@2`."""
+    if text.startswith("questionBanks/"):
+        return text
+    bank, at, revision = text.partition("@")
+    if not bank or (at and not revision.isdecimal()):
+        raise BadName(f"{text!r} names no question bank; write BANK or BANK@REVISION, as in panels-june@2")
+    return f"questionBanks/{bank}" + (f"/revisions/{revision}" if at else "")
+
+
 def data_path(text: str, dataset: str | None = None) -> str:
     """The resource name of `DATASET/PATH`, or of `PATH` within `dataset`."""
     if text.startswith("datasets/"):

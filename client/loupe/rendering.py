@@ -280,6 +280,8 @@ def task_details(task: task_pb2.Task, now: datetime) -> RenderableType:
     data_paths = task.training.data_paths or task.prediction.data_paths
     pairs["data"] = ", ".join(names.short(path) for path in data_paths)
     if task.WhichOneof("spec") == "prediction":
+        pairs["bank"] = question_bank(task.prediction)
+        pairs["left out"] = left_out(task.prediction)
         pairs["overlap"] = training_overlap(task.prediction)
     if task.WhichOneof("spec") == "training":
         pairs["image"] = names.short(task.training.algorithm_image_version)
@@ -326,15 +328,39 @@ def training_overlap(value: task_pb2.PredictionSpec | report_pb2.Report) -> Rend
     )
 
 
+def question_bank(value: task_pb2.PredictionSpec | report_pb2.Report) -> str:
+    """`panels-june, revision 2`; empty where data paths were named themselves."""
+    bank, _, number = value.question_bank.partition("/revisions/")
+    return f"{names.short(bank)}, revision {number}" if bank else ""
+
+
+def left_out(value: task_pb2.PredictionSpec | report_pb2.Report) -> RenderableType:
+    """How many samples a prediction left out because they were trained with (P7)."""
+    if not value.excluded_sample_count:
+        return ""
+    return Text(
+        translated(
+            "{count} samples that were trained with or share a group with those; what is left was judged",
+            count=value.excluded_sample_count,
+        ),
+        style="yellow",
+    )
+
+
 def report(value: report_pb2.Report) -> RenderableType:
     """A report whole: overall, per code, confusion matrix, and what the terms mean (E1, P3)."""
     overall = value.overall
-    kind = "validation split" if value.kind == report_pb2.REPORT_KIND_VALIDATION else "question bank"
+    if value.kind == report_pb2.REPORT_KIND_VALIDATION:
+        kind = "validation split"
+    else:
+        kind = "question bank" if value.question_bank else "prediction over data paths"
     head: dict[str, RenderableType] = {
         "report": f"{value.name} ({kind})",
         "task": value.task,
         "model": names.short(value.model_version) if value.model_version else "",
+        "bank": question_bank(value),
         "data": ", ".join(names.short(path) for path in value.data_paths),
+        "left out": left_out(value),
         "overlap": training_overlap(value) if value.kind == report_pb2.REPORT_KIND_PREDICTION else "",
         "samples": f"{overall.sample_count}, {overall.correct_count} correct"
         + (f"; {value.nonconforming_count} nonconforming set aside" if value.nonconforming_count else ""),

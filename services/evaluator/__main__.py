@@ -13,13 +13,14 @@ from services.evaluator.application.collecting import FOLDERS
 from services.evaluator.application.comparing import Comparisons
 from services.evaluator.application.drilldown import DrillDown
 from services.evaluator.application.exporting import ReportExports
+from services.evaluator.application.leaderboards import Leaderboards
 from services.evaluator.application.pictures import Pictures
 from services.evaluator.application.relabelling import RelabelMarks
 from services.evaluator.application.reports import Reports
 from services.evaluator.server.services import services
 from services.evaluator.settings import Settings
 from services.evaluator.storage import inventory
-from services.evaluator.wire.registry import RegistryClient, mask_codes_from
+from services.evaluator.wire.registry import Banks, RegistryClient, mask_codes_from
 from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
@@ -87,6 +88,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                     reports=reports,
                     exports=ReportExports(reports, pictures.thumbnail),
                     comparisons=Comparisons(database.sessions),
+                    leaderboards=Leaderboards(database.sessions, Banks(registry)),
                     samples=samples,
                     marks=RelabelMarks(database.sessions),
                     registry=lambda token: RegistryClient(registry, token),

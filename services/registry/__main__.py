@@ -32,6 +32,7 @@ from services.registry.application.inspection import Inspector
 from services.registry.application.master_data import MasterData
 from services.registry.application.models import ModelCatalogue
 from services.registry.application.overlap import Overlaps
+from services.registry.application.question_banks import BankCatalogue
 from services.registry.application.sessions import LogIns, SlowHash
 from services.registry.consumers import ReleaseConsumer, ensure_streams
 from services.registry.server.services import services
@@ -72,15 +73,9 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     relay = Relay(database, messaging, signals, stored_in=settings.streams.unflushed_folder)
     process.background("outbox relay", relay.run)
     process.background("release consumer", ReleaseConsumer(messaging, database.sessions).run)
-    collector = Collector(database.sessions, store, FOLDERS)
+    data = DataCatalogue(database.sessions, store, inspector)
     data_bin = DataBin(database.sessions, timedelta(days=settings.data_bin_days))
-
-    async def collect() -> None:
-        await retry_transient(data_bin.purge_overdue, what="purging deleted data paths")
-        await retry_transient(collector.collect, what="collecting orphans")
-        await retry_transient(lambda: forget_uploads(database.sessions), what="forgetting uploads")
-
-    process.background("collection", every(_COLLECT_S, collect))
+    _collect(process, database, store, data_bin)
     check = StorageCheck(
         database.sessions, store, messaging, objects=inventory.objects(), announced=inventory.announced()
     )
@@ -93,8 +88,9 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             [
                 *services(
                     images=ImageCatalogue(database.sessions),
-                    data=DataCatalogue(database.sessions, store, inspector),
+                    data=data,
                     data_bin=data_bin,
+                    banks=BankCatalogue(database.sessions, data),
                     master_data=MasterData(database.sessions),
                     models=ModelCatalogue(database.sessions, store),
                     overlaps=Overlaps(database.sessions, store),
@@ -112,6 +108,18 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             limits=settings.calls,
         )
     )
+
+
+def _collect(process: Process, database: Database, store: ObjectStore, data_bin: DataBin) -> None:
+    """Remove what nothing needs any more, from time to time."""
+    collector = Collector(database.sessions, store, FOLDERS)
+
+    async def collect() -> None:
+        await retry_transient(data_bin.purge_overdue, what="purging deleted data paths")
+        await retry_transient(collector.collect, what="collecting orphans")
+        await retry_transient(lambda: forget_uploads(database.sessions), what="forgetting uploads")
+
+    process.background("collection", every(_COLLECT_S, collect))
 
 
 def _public_keys(path: Path | None) -> PublicKeys:

@@ -21,6 +21,7 @@ from services.kit.outbox import Relay
 from services.kit.retry import retry_transient
 from services.kit.signals import Signals
 from services.scheduler import consumers
+from services.scheduler.application.bank_runs import AutomaticRuns
 from services.scheduler.application.collecting import CandidateCollector
 from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.application.leases import Leases
@@ -34,6 +35,7 @@ from services.service_tokens import SCHEDULER
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _SWEEP_S = 1.0
+_BANK_RUNS_S = 2.0
 _GONE_WORKERS_S = 3600.0
 _ORPHANS_S = 6 * 3600.0
 
@@ -71,6 +73,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     relay = Relay(database, messaging, signals, stored_in=settings.streams.unflushed_folder)
     process.background("outbox relay", relay.run)
     process.background("releases", consumers.ReleasedConsumer(messaging, database.sessions).run)
+    process.background("bank runs", every(_BANK_RUNS_S, AutomaticRuns(dependencies).run_due))
     process.background("sweeper", every(_SWEEP_S, Leases(dependencies).sweep))
     collector = CandidateCollector(dependencies, objects)
     process.background("collector", collector.run)

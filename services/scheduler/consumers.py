@@ -11,7 +11,9 @@ from services.kit.consumer import Consumer
 from services.kit.database import DatabaseSessions
 from services.kit.messaging import Message, Messaging
 from services.kit.streams import StreamSettings, ensure_mirrors, ensure_stream
+from services.scheduler.domain.spec import BankRunDue
 from services.scheduler.domain.task import TaskNotFound
+from services.scheduler.storage.bank_runs import BankRuns
 from services.scheduler.storage.tasks import Tasks
 from services.scheduler.wire.values import id_of
 
@@ -45,7 +47,7 @@ async def ensure_streams(messaging: Messaging, settings: StreamSettings, *, loss
 
 
 async def released(session: AsyncSession, message: Message) -> None:
-    """Store the version's name in its training task."""
+    """Store the version's name in its training task, and that the version is to be tested with banks (P8)."""
     event = message.parse(events_pb2.ModelVersionReleased)
     task_id = id_of(event.version.task, "tasks", "version.task")
     try:
@@ -57,6 +59,10 @@ async def released(session: AsyncSession, message: Message) -> None:
     task = before.numbered(event.version.name)
     if task is not before:
         await Tasks(session).save(before, task)
+    version = event.version
+    await BankRuns(session).add(
+        BankRunDue(version.name, version.task, version.production_environment, version.releaser)
+    )
 
 
 class ReleasedConsumer:

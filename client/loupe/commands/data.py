@@ -371,13 +371,14 @@ async def list_(session: Session) -> None:
             str(path.mask_count),
             _codes(path),
             names.short(path.owner),
+            _banks(path),
             path.description,
         )
         for path in paths
     ]
     empty = [d for d in datasets if not d.path_count]
-    rows += [(names.short(d.name), "no path", "0", "0", "", "", d.description) for d in empty]
-    columns = ("PATH", "STATUS", "SAMPLES", "MASKS", "CODES", "OWNER", "DESCRIPTION")
+    rows += [(names.short(d.name), "no path", "0", "0", "", "", "", d.description) for d in empty]
+    columns = ("PATH", "STATUS", "SAMPLES", "MASKS", "CODES", "OWNER", "QUESTION BANK", "DESCRIPTION")
     session.out.answer(
         {"datasets": [message_json(d) for d in datasets], "dataPaths": [message_json(p) for p in paths]},
         table(*columns, rows=rows, right=("SAMPLES", "MASKS"))
@@ -475,6 +476,7 @@ def _path_facts(path: dataset_pb2.DataPath) -> RenderableType:
             "samples": f"{path.sample_count}, {path.mask_count} with masks",
             "codes": _codes(path),
             "owner": names.short(path.owner) or "none: every engineer may change it",
+            "question bank": f"{_banks(path)}: not trained with" if path.question_banks else "",
             "description": path.description,
             "changed": local_time(path.update_time),
         }
@@ -483,6 +485,10 @@ def _path_facts(path: dataset_pb2.DataPath) -> RenderableType:
 
 def _codes(path: dataset_pb2.DataPath) -> str:
     return ", ".join(f"{count.code} {count.sample_count}" for count in path.code_counts)
+
+
+def _banks(path: dataset_pb2.DataPath) -> str:
+    return ", ".join(names.short(bank) for bank in path.question_banks)
 
 
 data.add_command(data_bin.delete)

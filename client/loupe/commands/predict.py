@@ -21,6 +21,7 @@ from loupe.scheduler.v1 import task_pb2
     metavar="[DATASET/]PATH",
     help="One data path; narrows a single --dataset. Repeatable.",
 )
+@click.option("--bank", default="", metavar="BANK[@REVISION]", help="A question bank in place of data.")
 @click.option("--batch-size", default=0, type=click.IntRange(0, 4096), help="[default: 32]")
 @click.option(
     "--confidence-threshold",
@@ -35,6 +36,11 @@ from loupe.scheduler.v1 import task_pb2
     is_flag=True,
     help="Go on though the version was trained with some of the data (P7).",
 )
+@click.option(
+    "--exclude-training-overlap",
+    is_flag=True,
+    help="Leave out what the version was trained with, and judge the rest (P7).",
+)
 @click.option("--resource", default="cpu", show_default=True, help="Compute resource.")
 @click.option("--request-id", default="", help="The same id gives the same task, however often it is sent.")
 @click.option("--watch", is_flag=True, help="Follow it to its end; exit code 1 if it fails.")
@@ -45,6 +51,7 @@ async def predict(  # noqa: PLR0913 -- P1's parameters
     version: str,
     datasets: tuple[str, ...],
     paths: tuple[str, ...],
+    bank: str,
     batch_size: int,
     confidence_threshold: float,
     resource: str,
@@ -52,23 +59,30 @@ async def predict(  # noqa: PLR0913 -- P1's parameters
     filter_resolution: bool,
     classification_only: bool,
     acknowledge_training_overlap: bool,
+    exclude_training_overlap: bool,
     watch: bool,
 ) -> None:
-    """Run a released version over a question bank (P1). VERSION may be an alias or `latest`.
+    """Run a released version over a question bank or data paths (P1). VERSION may be an alias or `latest`.
 
     Data that the version was trained with, by the pictures' content or by group, flatters it: it is told with
-    counts and must be acknowledged, and the report never becomes the version's official one (P7).
+    counts. Either it is left out, and the report says how much; or, over data paths, it is acknowledged, and
+    the report never becomes the version's official one (P7).
 
     \b
     Examples:
-      loupe predict panel-adc@v3.01 --dataset bank --watch
+      loupe predict panel-adc@v3.01 --bank panels-june --watch
+      loupe predict panel-adc@v3.01 --bank panels-june@1 --exclude-training-overlap
       loupe predict panel-adc@latest --dataset panels --path question-bank --confidence-threshold 0.8
     """
-    if not datasets and not paths:
-        raise click.UsageError("name the question bank: --dataset NAME or --path DATASET/PATH")
+    if bool(bank) == bool(datasets or paths):
+        raise click.UsageError(
+            "name a question bank (--bank), or data: --dataset NAME or --path DATASET/PATH"
+        )
     spec = task_pb2.PredictionSpec(
         model_version=names.model_version(version),
         data_paths=await session.client.data_paths(datasets, paths),
+        question_bank=names.question_bank(bank) if bank else "",
+        exclude_training_overlap=exclude_training_overlap,
         compute_resource=names.resource("computeResources", resource),
         batch_size=batch_size,
         confidence_threshold=confidence_threshold,

@@ -298,7 +298,12 @@ async def _add_paths(session: Session, spec: task_pb2.TrainingSpec, options: Tra
     """Add the chosen paths; those of a parent stay (W6)."""
     chosen: list[str] = []
     if options.datasets or options.paths:
-        chosen += await session.client.data_paths(options.datasets, options.paths)
+        chosen += await session.client.data_paths(options.datasets, options.paths, trainable=True)
+        for dataset in options.datasets:
+            for path in await session.client.list_data_paths(dataset):
+                if path.question_banks and path.name not in chosen:
+                    banks = ", ".join(names.short(bank) for bank in path.question_banks)
+                    session.out.say(f"{names.short(path.name)} is left out: question bank {banks} holds it")
     if options.image_paths:
         chosen += (await _image(session, spec, "--image-paths")).training_paths
     known = set(spec.data_paths)

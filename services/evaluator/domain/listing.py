@@ -19,6 +19,8 @@ class ReportFilter:
     """Only other reports that have a data path, and a code of the classifiers, in common with this one."""
     official: bool = False
     """Of each version only the newest prediction over data that it was not trained with (P2, P7)."""
+    question_bank: str = ""
+    """A revision of a bank, or a bank, any of whose revisions is meant."""
 
 
 @dataclass(frozen=True, slots=True)

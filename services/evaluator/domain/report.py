@@ -1,6 +1,7 @@
 """An evaluation report: its header, its counts, and its samples. `metrics.py` computes the figures."""
 
 import enum
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -136,6 +137,9 @@ class TrainingOverlap:
         return ascending and self.trained_group_count >= 0
 
 
+_BANK_REVISION = re.compile(r"questionBanks/[^/]+/revisions/[1-9][0-9]*")
+
+
 @dataclass(frozen=True, slots=True)
 class ReportHeader:
     """What is known of a report before its samples arrive."""
@@ -153,6 +157,10 @@ class ReportHeader:
     data_paths: tuple[str, ...] = ()
     training_overlap: TrainingOverlap | None = None
     """None: the overlap was not measured, or the report is not of a prediction."""
+    question_bank: str = ""
+    """The revision of a bank, `questionBanks/{bank}/revisions/{number}`; empty: plain data paths (P7)."""
+    excluded_sample_count: int = 0
+    """Samples left out because the version was trained with them or with their groups."""
 
     def __post_init__(self) -> None:
         """Raise ReportInvalid with all contradictions at once."""
@@ -177,6 +185,16 @@ class ReportHeader:
                     "header.report.training_overlap",
                     "must count no more samples trained with than affected, and no more of these than all",
                     self.training_overlap is not None and not self.training_overlap.is_possible,
+                ),
+                (
+                    "header.report.question_bank",
+                    "must be questionBanks/{bank}/revisions/{number}",
+                    bool(self.question_bank) and not _BANK_REVISION.fullmatch(self.question_bank),
+                ),
+                (
+                    "header.report.excluded_sample_count",
+                    "must not be negative",
+                    self.excluded_sample_count < 0,
                 ),
             )
             if wrong

@@ -60,6 +60,8 @@ class ReportRows:
             query = query.where(report_table.c.model_version == report_filter.model_version)
         if report_filter.kind is not None:
             query = query.where(report_table.c.kind == int(report_filter.kind))
+        if report_filter.question_bank:
+            query = query.where(_is_over(report_table, report_filter.question_bank))
         if report_filter.comparable_with is not None:
             other = report_table.alias()
             query = query.join(other, other.c.id == report_filter.comparable_with).where(
@@ -75,6 +77,30 @@ class ReportRows:
                 key < sa.tuple_(sa.literal(page.after.create_time), sa.literal(page.after.id))
             )
         return [_to_report(row) for row in await self._session.execute(query)]
+
+    async def newest_over(self, revision: str, limit: int) -> tuple[Sequence[EvaluationReport], int]:
+        """Of each version the newest report over a revision of a bank, and the number of such versions.
+
+        At most `limit` reports, the newest ones.
+        """
+        newer = report_table.alias("newer")
+        newest = (
+            sa.select(newer.c.id)
+            .where(_judges_with(newer, revision), newer.c.model_version == report_table.c.model_version)
+            .order_by(newer.c.create_time.desc(), newer.c.id.desc())
+            .limit(1)
+            .scalar_subquery()
+        )
+        over = _judges_with(report_table, revision)
+        query = (
+            sa.select(report_table)
+            .where(over, report_table.c.id == newest)
+            .order_by(report_table.c.create_time.desc(), report_table.c.id.desc())
+            .limit(limit)
+        )
+        versions = sa.select(sa.func.count(report_table.c.model_version.distinct())).where(over)
+        reports = [_to_report(row) for row in await self._session.execute(query)]
+        return reports, await self._session.scalar(versions) or 0
 
     async def claim(self, report: EvaluationReport) -> bool:
         """Insert the report; False if its job has one. Waits for a concurrent insert of the same job."""
@@ -94,6 +120,8 @@ class ReportRows:
                 data_paths=list(report.header.data_paths),
                 images_per_s=report.header.images_per_s,
                 create_time=report.create_time,
+                question_bank=report.header.question_bank,
+                excluded_sample_count=report.header.excluded_sample_count,
                 **_overlap(report.header.training_overlap),
                 **_counts(report.counts),
             )
@@ -141,6 +169,21 @@ def _official_of(report: sa.FromClause) -> sa.ScalarSelect[Any]:
         .limit(1)
         .scalar_subquery()
     )
+
+
+def _is_over(report: sa.FromClause, bank: str) -> sa.ColumnElement[bool]:
+    """Whether a report was made over a revision, or over any revision of a bank."""
+    # A literal, so that the planner can use the partial index of such reports.
+    over_a_bank = report.c.question_bank != sa.literal_column("''")
+    if "/revisions/" in bank:
+        return sa.and_(over_a_bank, report.c.question_bank == bank)
+    return sa.and_(over_a_bank, sa.func.split_part(report.c.question_bank, "/revisions/", 1) == bank)
+
+
+def _judges_with(report: sa.FromClause, revision: str) -> sa.ColumnElement[bool]:
+    """Whether a report is of a prediction over a revision of a bank."""
+    prediction = str(int(ReportKind.PREDICTION))
+    return sa.and_(_is_over(report, revision), report.c.kind == sa.literal_column(prediction))
 
 
 def _classes(report: sa.FromClause) -> sa.ColumnElement[Any]:
@@ -192,6 +235,8 @@ def _to_report(row: sa.Row[Any]) -> EvaluationReport:
             images_per_s=row.images_per_s,
             data_paths=tuple(row.data_paths),
             training_overlap=_to_overlap(row),
+            question_bank=row.question_bank,
+            excluded_sample_count=row.excluded_sample_count,
         ),
         create_time=row.create_time,
         counts=Counts(

@@ -27,6 +27,8 @@ report_table = sa.Table(
     sa.Column("below_threshold_count", sa.BigInteger),
     sa.Column("pixel_counts", ARRAY(sa.BigInteger, dimensions=2)),
     sa.Column("pixel_sample_count", sa.BigInteger),
+    sa.Column("question_bank", sa.Text),
+    sa.Column("excluded_sample_count", sa.BigInteger),
     # NULL: the overlap was not measured.
     sa.Column("overlap_sample_count", sa.BigInteger),
     sa.Column("overlap_trained_sample_count", sa.BigInteger),

@@ -24,10 +24,10 @@ def comparison(value: Comparison) -> comparison_pb2.Comparison:
         relabelled_count=value.relabelled,
         base_only_codes=value.base_only_codes,
         candidate_only_codes=value.candidate_only_codes,
-        overall=_changes(value.overall),
+        overall=changes(value.overall),
         codes=[
-            comparison_pb2.CodeChanges(code=code, changes=_changes(changes))
-            for code, changes in value.per_code.items()
+            comparison_pb2.CodeChanges(code=code, changes=changes(of_code))
+            for code, of_code in value.per_code.items()
         ],
     )
 
@@ -41,7 +41,8 @@ def compared_sample(value: ComparedSample) -> comparison_pb2.ComparedSample:
     )
 
 
-def _changes(value: Changes) -> comparison_pb2.Changes:
+def changes(value: Changes) -> comparison_pb2.Changes:
+    """How many samples changed, and what that proves."""
     message, message_zh = value.sentence()
     return comparison_pb2.Changes(
         fixed_count=value.fixed,

@@ -1,11 +1,16 @@
 """Resource names of the evaluator, taken apart."""
 
 import contextlib
+import re
 from uuid import UUID
 
-from services.evaluator.domain.errors import ReportNotFound, SampleResultNotFound
+from loupe.errors import Violation
+from loupe.translation import sentence
+
+from services.evaluator.domain.errors import FilterInvalid, ReportNotFound, SampleResultNotFound
 from services.evaluator.domain.relabelling import MarkNotFound
 
+_QUESTION_BANK = re.compile(r"questionBanks/[A-Za-z0-9][A-Za-z0-9._-]{0,62}(?:/revisions/[1-9][0-9]{0,8})?")
 _MAX_ORDINAL = 2**31 - 1
 
 
@@ -29,6 +34,23 @@ def sample_name(name: str) -> tuple[UUID, int]:
         pass
     raise SampleResultNotFound(
         f"there is no {name!r}; names are reports/{{report}}/sampleResults/{{result}}", sample=name
+    )
+
+
+def question_bank(name: str, field: str) -> str:
+    """A question bank, or one of its revisions; FilterInvalid if it is neither."""
+    if _QUESTION_BANK.fullmatch(name):
+        return name
+    raise FilterInvalid.of(
+        Violation(
+            field,
+            "BAD_NAME",
+            sentence(
+                "{name} is not a name of the form {pattern}; send one",
+                name=repr(name[:80]),
+                pattern="questionBanks/{bank} or questionBanks/{bank}/revisions/{number}",
+            ),
+        )
     )
 
 

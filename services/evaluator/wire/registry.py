@@ -1,14 +1,29 @@
-"""The registry as a client: relabelling samples, and the mask codes of a data path."""
+"""The registry as a client: relabelling, mask codes, question banks and versions in production."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 import grpc
-from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
+from loupe.errors import NotFound
+from loupe.registry.v1 import (
+    dataset_pb2,
+    dataset_service_pb2,
+    dataset_service_pb2_grpc,
+    model_pb2,
+    model_service_pb2,
+    model_service_pb2_grpc,
+    question_bank_service_pb2,
+    question_bank_service_pb2_grpc,
+)
 from loupe.rpc.authorization import bearer
 
+from services.evaluator.domain.leaderboard import BankRevision
 from services.evaluator.domain.relabelling import Mark, MarkOutcome
 
 _DEADLINE_S = 60.0
+_PRODUCTION = "production"
+_PAGE = 500
+_PARALLEL = 8
 _OUTCOME = dataset_pb2.RelabelOutcome
 
 
@@ -40,6 +55,54 @@ class RegistryClient:
             for outcome in answer.outcomes
         ]
         return outcomes, answer.data_path.revision
+
+
+class Banks:
+    """`application.leaderboards.BankPort`, with the evaluator's own token."""
+
+    def __init__(self, channel: grpc.aio.Channel) -> None:
+        self._banks = question_bank_service_pb2_grpc.QuestionBankServiceStub(channel)
+        self._models = model_service_pb2_grpc.ModelServiceStub(channel)
+
+    async def bank_revision(self, bank: str, number: int) -> BankRevision:
+        """A revision of a bank, the current one if `number` is 0; NotFound."""
+        found = await self._banks.GetQuestionBank(question_bank_service_pb2.GetQuestionBankRequest(name=bank))
+        revision = found.revision
+        if number:
+            revision = await self._banks.GetQuestionBankRevision(
+                question_bank_service_pb2.GetQuestionBankRevisionRequest(
+                    name=f"{found.name}/revisions/{number}"
+                )
+            )
+        return BankRevision(revision.name, found.production_environment)
+
+    async def in_production(self, environment: str, models: Collection[str]) -> dict[str, str]:
+        """The versions in production of these models, and of all of the environment, by model."""
+        wanted = set(models)
+        request = model_service_pb2.ListModelsRequest(page_size=_PAGE, production_environment=environment)
+        while True:
+            answer = await self._models.ListModels(request)
+            wanted.update(model.name for model in answer.models)
+            request.page_token = answer.next_page_token
+            if not request.page_token:
+                break
+        parallel = asyncio.Semaphore(_PARALLEL)
+
+        async def version_of(model: str) -> model_pb2.ModelVersion | None:
+            request = model_service_pb2.GetModelVersionRequest(name=f"{model}/versions/{_PRODUCTION}")
+            async with parallel:
+                try:
+                    return await self._models.GetModelVersion(request)
+                except NotFound:
+                    return None
+
+        named = sorted(wanted)
+        versions = await asyncio.gather(*map(version_of, named))
+        return {
+            model: version.name
+            for model, version in zip(named, versions, strict=True)
+            if version is not None and version.production_environment == environment
+        }
 
 
 def mask_codes_from(channel: grpc.aio.Channel) -> Callable[[str], Awaitable[tuple[str, ...]]]:

@@ -22,7 +22,7 @@ from services.evaluator.domain.metrics import (
     ThresholdView,
 )
 from services.evaluator.domain.report import PixelCounts, ReportHeader, ReportKind, TrainingOverlap
-from services.evaluator.wire.names import report_id
+from services.evaluator.wire.names import question_bank, report_id
 from services.evaluator.wire.values import optional_enum
 
 MAX_THRESHOLDS = 101
@@ -38,6 +38,7 @@ def report_filter(request: report_service_pb2.ListReportsRequest) -> ReportFilte
         kind=optional_enum(ReportKind, request.kind, "kind"),
         comparable_with=report_id(request.comparable_with) if request.comparable_with else None,
         official=request.official,
+        question_bank=question_bank(request.question_bank, "question_bank") if request.question_bank else "",
     )
 
 
@@ -63,6 +64,8 @@ def header_from(message: report_service_pb2.CreateReportRequest.Header) -> Repor
         training_overlap=_overlap_from(report.training_overlap)
         if report.HasField("training_overlap")
         else None,
+        question_bank=report.question_bank,
+        excluded_sample_count=report.excluded_sample_count,
     )
 
 
@@ -86,7 +89,7 @@ def report(measured: MeasuredReport, *, defined: bool = True) -> report_pb2.Repo
         weights_sha256=header.weights_sha256,
         code_list=header.code_list,
         num_of_classes=header.num_of_classes,
-        overall=_overall(measured.metrics),
+        overall=overall(measured.metrics),
         codes=[
             _code_result(
                 code,
@@ -107,6 +110,8 @@ def report(measured: MeasuredReport, *, defined: bool = True) -> report_pb2.Repo
         segmentation=_segmentation(measured.segmentation, counts.pixel_sample_count),
         definitions=_DEFINITIONS if defined else (),
         training_overlap=_overlap(header.training_overlap),
+        question_bank=header.question_bank,
+        excluded_sample_count=header.excluded_sample_count,
     )
     message.create_time.FromDatetime(value.create_time)
     return message
@@ -116,7 +121,8 @@ def _overlap(value: TrainingOverlap | None) -> model_pb2.TrainingOverlap | None:
     return None if value is None else model_pb2.TrainingOverlap(**asdict(value))
 
 
-def _overall(metrics: Metrics) -> report_pb2.Overall:
+def overall(metrics: Metrics) -> report_pb2.Overall:
+    """The figures over all samples."""
     return report_pb2.Overall(
         sample_count=metrics.samples,
         correct_count=metrics.correct,

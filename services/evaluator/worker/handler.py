@@ -138,6 +138,8 @@ class EvaluatorHandler:
                 report.kind = report_pb2.REPORT_KIND_PREDICTION
                 report.model_version = work.model_version
                 report.confidence_threshold = work.confidence_threshold
+                report.question_bank = work.question_bank
+                report.excluded_sample_count = work.excluded_sample_count
                 if work.HasField("training_overlap"):
                     report.training_overlap.CopyFrom(work.training_overlap)
             case _:

@@ -146,12 +146,14 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             return await DataPaths(session).get(dataset, path)
 
-    async def paths(self, dataset: str | None, page: RowPageRequest) -> RowPage[DataPath]:
-        """By dataset and id; of all datasets if None."""
+    async def paths(
+        self, dataset: str | None, page: RowPageRequest, *, trainable: bool = False
+    ) -> RowPage[DataPath]:
+        """By dataset and id; of all datasets if None. `trainable`: without those of question banks (P7)."""
         async with self._sessions.begin() as session:
             if dataset is not None:
                 await Datasets(session).get(dataset)
-            return await DataPaths(session).listing(dataset, page)
+            return await DataPaths(session).listing(dataset, page, trainable=trainable)
 
     async def set_owner(self, dataset: str, path: str, owner: str | None, caller: Caller) -> DataPath:
         """Hand the path over to a user, or share it with every engineer (A4)."""

@@ -5,7 +5,7 @@ import itertools
 import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -50,6 +50,19 @@ class ManifestFile:
             self._file.write(line)
             self._samples[sample.code] += 1
             self._masks[sample.code] += sample.mask_sha256 is not None
+        self._file.flush()
+
+    def write_lines_of(self, manifest: Path, without: Container[int]) -> None:
+        """Append the lines of another manifest, without those of these numbers, from 1."""
+        with manifest.open("rb") as lines:
+            for number, line in enumerate(lines, start=1):
+                if number in without:
+                    continue
+                sample = json.loads(line)
+                self._hash.update(line)
+                self._file.write(line)
+                self._samples[sample["code"]] += 1
+                self._masks[sample["code"]] += sample["mask_sha256"] is not None
         self._file.flush()
 
     @property

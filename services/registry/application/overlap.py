@@ -9,13 +9,14 @@ from pathlib import Path
 from loupe.errors import NotFound
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.database import DatabaseSessions
+from services.kit.database import DatabaseSessions, database_time
 from services.kit.object_store import ObjectStore
-from services.registry.application.manifest import manifest_entries
+from services.registry.application.manifest import ManifestFile, manifest_entries
+from services.registry.domain.datasets import Snapshot
 from services.registry.domain.identifiers import refuse
 from services.registry.domain.models import ModelVersion
 from services.registry.domain.overlap import Listings, TrainingOverlap, compared_faults
-from services.registry.storage.datasets import DataPaths, Snapshots
+from services.registry.storage.datasets import PART_OF_A_LISTING, DataPaths, Snapshots
 from services.registry.storage.images import AlgorithmImages
 from services.registry.storage.manifest_samples import ManifestSamples
 from services.registry.storage.models import Models
@@ -42,6 +43,44 @@ class Overlaps:
         await self._copy(compared.manifests | trained.manifests)
         async with self._sessions.begin() as session:
             return await ManifestSamples(session).overlap(compared, trained)
+
+    async def exclude(
+        self, model: str, version_id: str, snapshots: Sequence[str]
+    ) -> tuple[list[str], TrainingOverlap]:
+        """Pin what remains of the snapshots without what the version was trained with; NotFound.
+
+        Returns the snapshots of what remains, in their order, without those of which nothing does, and the
+        overlap of the ones given.
+        """
+        pinned = [(name, names.parse_snapshot(name, "data")) for name in snapshots]
+        overlap = await self.measure(model, version_id, snapshots)
+        async with self._sessions.begin() as session:
+            trained = await _trained_with(session, await Models(session).resolve(model, version_id))
+            affected = await ManifestSamples(session).affected_lines({one for _, one in pinned}, trained)
+        kept = [
+            await self._without(name, affected[manifest]) if affected[manifest] else name
+            for name, manifest in pinned
+        ]
+        return [name for name in kept if name], overlap
+
+    async def _without(self, snapshot: str, lines: set[int]) -> str:
+        """The snapshot of the other lines; empty if there are none."""
+        dataset, path, manifest = names.SNAPSHOT.parse(snapshot, "data")
+        with tempfile.TemporaryDirectory(prefix="manifest-") as folder, ManifestFile() as kept:
+            file = Path(folder, "manifest.jsonl")
+            await self._store.download(f"manifests/{manifest}.jsonl", file)
+            await asyncio.to_thread(kept.write_lines_of, file, lines)
+            if not kept.code_counts:
+                return ""
+            # The object first: its row says that it is complete.
+            await self._store.put_content(
+                "manifests", kept.path, suffix=".jsonl", content_type="application/jsonl"
+            )
+        async with self._sessions.begin() as session:
+            key = await DataPaths(session).key(dataset, path)
+            new = Snapshot(dataset, path, kept.sha256, kept.code_counts, await database_time(session))
+            await Snapshots(session).put(key, PART_OF_A_LISTING, new)
+        return names.SNAPSHOT.make(dataset, path, kept.sha256)
 
     async def _copy(self, manifests: Collection[str]) -> None:
         """Copy the manifests that are not in the database yet; each is copied once."""

@@ -58,6 +58,8 @@ class DataPath:
     """Value i of a mask is the i-th of these codes; empty: above 127 is the sample's own (D1)."""
     owner: str = ""
     """The user who may change it, `users/{user}`; empty: every engineer (A4)."""
+    question_banks: tuple[str, ...] = ()
+    """Ids of the banks that are tested with it now, sorted: it is not trained with (P7)."""
 
     @property
     def name(self) -> str:

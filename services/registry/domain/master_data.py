@@ -78,6 +78,6 @@ class ComputeResource:
 
 
 class EnvironmentInUse(FailedPrecondition):
-    """An algorithm image or a model is bound to the environment."""
+    """An algorithm image, a model or a question bank is bound to the environment."""
 
     reason = "ENVIRONMENT_IN_USE"

@@ -57,6 +57,16 @@ def code_faults(code: str, at: str) -> list[Violation]:
     ]
 
 
+def total_counts(counts: Iterable[CodeCount]) -> tuple[CodeCount, ...]:
+    """The counts of several listings together, in the order of the code."""
+    samples: Counter[str] = Counter()
+    masks: Counter[str] = Counter()
+    for count in counts:
+        samples[count.code] += count.sample_count
+        masks[count.code] += count.mask_count
+    return tuple(CodeCount(code, samples[code], masks[code]) for code in sorted(samples))
+
+
 def count_changes(added: Iterable[Sample], removed: Iterable[tuple[str, bool]]) -> tuple[CodeCount, ...]:
     """The change of the counts for added samples, and for (code, had a mask) of removed ones."""
     samples: Counter[str] = Counter()

@@ -60,7 +60,9 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
 
     async def ListDataPaths(self, request: rpc.ListDataPathsRequest, _: Context) -> rpc.ListDataPathsResponse:
         page = await self._data.paths(
-            names.parse_parent_dataset(request.parent), paging.BY_PARENT_AND_ID.page(request)
+            names.parse_parent_dataset(request.parent),
+            paging.BY_PARENT_AND_ID.page(request),
+            trainable=request.trainable,
         )
         return rpc.ListDataPathsResponse(
             data_paths=[wire.path_out(path) for path in page.items],

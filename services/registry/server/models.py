@@ -68,6 +68,17 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
             await self._overlaps.measure(*names.parse_model_version(request.name), request.data)
         )
 
+    async def ExcludeTrainingOverlap(
+        self, request: rpc.ExcludeTrainingOverlapRequest, _: Context
+    ) -> rpc.ExcludeTrainingOverlapResponse:
+        require_process(SCHEDULER)
+        snapshots, overlap = await self._overlaps.exclude(
+            *names.parse_model_version(request.name), request.snapshots
+        )
+        return rpc.ExcludeTrainingOverlapResponse(
+            snapshots=snapshots, training_overlap=wire.overlap_out(overlap)
+        )
+
     async def CreateModelVersion(self, request: rpc.CreateModelVersionRequest, _: Context) -> pb.ModelVersion:
         require_process(SCHEDULER)
         return wire.version_out(await self._models.number(wire.release_in(request.parent, request.version)))

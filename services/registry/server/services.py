@@ -10,6 +10,8 @@ from loupe.registry.v1 import master_data_service_pb2 as master_data_rpc
 from loupe.registry.v1 import master_data_service_pb2_grpc as master_data_grpc
 from loupe.registry.v1 import model_service_pb2 as models_rpc
 from loupe.registry.v1 import model_service_pb2_grpc as models_grpc
+from loupe.registry.v1 import question_bank_service_pb2 as banks_rpc
+from loupe.registry.v1 import question_bank_service_pb2_grpc as banks_grpc
 from loupe.signatures import PublicKeys
 
 from services.kit.auth import TokenVerifier
@@ -21,12 +23,14 @@ from services.registry.application.images import ImageCatalogue
 from services.registry.application.master_data import MasterData
 from services.registry.application.models import ModelCatalogue
 from services.registry.application.overlap import Overlaps
+from services.registry.application.question_banks import BankCatalogue
 from services.registry.application.sessions import LogIns
 from services.registry.server.datasets import DatasetServicer
 from services.registry.server.identity import IdentityServicer
 from services.registry.server.images import AlgorithmImageServicer
 from services.registry.server.master_data import MasterDataServicer
 from services.registry.server.models import ModelServicer
+from services.registry.server.question_banks import QuestionBankServicer
 
 
 def services(  # noqa: PLR0913 -- one a service
@@ -34,6 +38,7 @@ def services(  # noqa: PLR0913 -- one a service
     images: ImageCatalogue,
     data: DataCatalogue,
     data_bin: DataBin,
+    banks: BankCatalogue,
     master_data: MasterData,
     models: ModelCatalogue,
     overlaps: Overlaps,
@@ -53,6 +58,11 @@ def services(  # noqa: PLR0913 -- one a service
             DatasetServicer(data, data_bin),
             datasets_grpc.add_DatasetServiceServicer_to_server,
             datasets_rpc.DESCRIPTOR.services_by_name["DatasetService"],
+        ),
+        Service(
+            QuestionBankServicer(banks),
+            banks_grpc.add_QuestionBankServiceServicer_to_server,
+            banks_rpc.DESCRIPTOR.services_by_name["QuestionBankService"],
         ),
         Service(
             MasterDataServicer(master_data),

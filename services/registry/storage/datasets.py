@@ -13,10 +13,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.datasets import DataPath, DataPathDeleted, Dataset, Snapshot
 from services.registry.domain.samples import CodeCount
-from services.registry.storage.tables import code_counts, data_paths, datasets, snapshots
+from services.registry.storage.tables import (
+    code_counts,
+    data_paths,
+    datasets,
+    question_bank_snapshots,
+    question_banks,
+    snapshots,
+)
 
 LIVE = data_paths.c.delete_time.is_(None)
 """Whether a data path is not in the bin."""
+
+PART_OF_A_LISTING = -1
+"""In place of the revision in a snapshot that is no whole listing of its path: no revision has it."""
 
 
 class Datasets:
@@ -103,11 +113,18 @@ class DataPaths:
         query = sa.select(sa.literal(1)).where(_named(dataset, path))
         return await self._session.scalar(query) is not None
 
-    async def listing(self, dataset: str | None, page: RowPageRequest) -> RowPage[DataPath]:
-        """A page of data paths, sorted by dataset and id; of all datasets if None."""
+    async def listing(
+        self, dataset: str | None, page: RowPageRequest, *, trainable: bool
+    ) -> RowPage[DataPath]:
+        """A page of data paths, sorted by dataset and id; of all datasets if None.
+
+        If `trainable`, without those that belong to a question bank (P7).
+        """
         query = with_counts().where(LIVE).order_by(data_paths.c.dataset, data_paths.c.id).limit(page.limit)
         if dataset is not None:
             query = query.where(data_paths.c.dataset == dataset)
+        if trainable:
+            query = query.where(~_banks_of_path().exists())
         if page.after is not None:
             query = query.where(sa.tuple_(data_paths.c.dataset, data_paths.c.id) > sa.tuple_(*page.after))
         rows = (await self._session.execute(query)).all()
@@ -287,7 +304,24 @@ def with_counts() -> sa.Select[Any]:
         .where(code_counts.c.path == data_paths.c.key, code_counts.c.sample_count > 0)
         .scalar_subquery()
     )
-    return sa.select(data_paths, counted.label("counts"))
+    tested = sa.func.array(_banks_of_path().order_by(question_banks.c.id).scalar_subquery())
+    return sa.select(data_paths, counted.label("counts"), tested.label("question_banks"))
+
+
+def _banks_of_path() -> sa.Select[tuple[str]]:
+    """The banks whose current revision holds the data path of the outer query."""
+    return (
+        sa.select(question_banks.c.id)
+        .join(
+            question_bank_snapshots,
+            sa.and_(
+                question_bank_snapshots.c.bank == question_banks.c.id,
+                question_bank_snapshots.c.number == question_banks.c.revision,
+            ),
+        )
+        .where(question_bank_snapshots.c.path == data_paths.c.key, ~question_banks.c.archived)
+        .correlate(data_paths)
+    )
 
 
 def _named(dataset: str, path: str) -> sa.ColumnElement[bool]:
@@ -310,6 +344,7 @@ def path_of(row: Any) -> DataPath:  # noqa: ANN401 -- a row has no static type
         code_counts=tuple(CodeCount(*count) for count in row.counts or ()),
         mask_codes=tuple(row.mask_codes),
         owner=row.owner,
+        question_banks=tuple(row.question_banks),
     )
 
 

@@ -43,6 +43,18 @@ def _samples_of(side: str) -> str:
 
 
 # Joins with distinct values instead of EXISTS: PostgreSQL hashes them for all sizes.
+_AFFECTED = sa.text(
+    f"""
+    WITH trained AS MATERIALIZED ({_samples_of("trained")})
+    SELECT encode(data.manifest, 'hex') AS manifest, data.line
+    FROM manifest_samples data
+    LEFT JOIN (SELECT DISTINCT content FROM trained) same ON same.content = data.content
+    LEFT JOIN (SELECT DISTINCT group_key FROM trained WHERE group_key IS NOT NULL) kin
+        ON kin.group_key = data.group_key
+    WHERE data.manifest = ANY(CAST(:data_manifests AS bytea[]))
+        AND (same.content IS NOT NULL OR kin.group_key IS NOT NULL)
+    """  # noqa: S608 -- of constants
+)
 _OVERLAP = sa.text(
     f"""
     WITH trained AS MATERIALIZED ({_samples_of("trained")}), data AS ({_samples_of("data")})
@@ -84,6 +96,15 @@ class ManifestSamples:
         """How much of the data is in the training data; every manifest must have been copied."""
         values = {**_values("data", data), **_values("trained", trained)}
         return TrainingOverlap(*(await self._session.execute(_OVERLAP, values)).one())
+
+    async def affected_lines(self, manifests: Collection[str], trained: Listings) -> dict[str, set[int]]:
+        """The lines, from 1, of each manifest whose samples or groups are in the training data."""
+        values = {**_values("data", Listings(manifests=set(manifests))), **_values("trained", trained)}
+        del values["data_datasets"], values["data_paths"]
+        found: dict[str, set[int]] = {manifest: set() for manifest in manifests}
+        for row in await self._session.execute(_AFFECTED, values):
+            found[row.manifest].add(row.line)
+        return found
 
 
 def _values(side: str, listings: Listings) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from services.registry.storage.tables import (
     compute_resources,
     models,
     production_environments,
+    question_banks,
 )
 
 
@@ -53,7 +54,7 @@ class ProductionEnvironments:
         return page.cut([ProductionEnvironment(**row) for row in rows], lambda item: (item.id,))
 
     async def users_of(self, environment: str) -> list[str]:
-        """Names of some images and models that are bound to it."""
+        """Names of some images, models and question banks that are bound to it."""
         image_names = await self._session.scalars(
             sa.select("algorithmImages/" + algorithm_images.c.id)
             .where(algorithm_images.c.production_environment == environment)
@@ -62,7 +63,12 @@ class ProductionEnvironments:
         model_names = await self._session.scalars(
             sa.select("models/" + models.c.id).where(models.c.production_environment == environment).limit(3)
         )
-        return [*image_names, *model_names]
+        bank_names = await self._session.scalars(
+            sa.select("questionBanks/" + question_banks.c.id)
+            .where(question_banks.c.production_environment == environment)
+            .limit(3)
+        )
+        return [*image_names, *model_names, *bank_names]
 
     async def delete(self, environment: str) -> None:
         """Remove it."""

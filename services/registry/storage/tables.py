@@ -126,6 +126,30 @@ snapshots = _table(
     "snapshots", path=_BIGINT, sha256=_BYTES, revision=_BIGINT, code_counts=_JSON, create_time=_TIME
 )
 
+question_banks = _table(
+    "question_banks",
+    id=_TEXT,
+    display_name=_TEXT,
+    description=_TEXT,
+    production_environment=_TEXT,
+    revision=_INT,
+    archived=_BOOL,
+    creator=_TEXT,
+    create_time=_TIME,
+    last_modifier=_TEXT,
+    update_time=_TIME,
+    run_after_release=_BOOL,
+    compute_resource=_TEXT,
+)
+
+question_bank_revisions = _table(
+    "question_bank_revisions", bank=_TEXT, number=_INT, creator=_TEXT, create_time=_TIME
+)
+
+question_bank_snapshots = _table(
+    "question_bank_snapshots", bank=_TEXT, number=_INT, place=_INT, path=_BIGINT, sha256=_BYTES
+)
+
 models = _table(
     "models",
     id=_TEXT,

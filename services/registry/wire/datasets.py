@@ -39,13 +39,14 @@ def path_out(value: DataPath) -> pb.DataPath:
         description=value.description,
         status=pb.DATA_PATH_STATUS_VALID if value.valid else pb.DATA_PATH_STATUS_INVALID,
         sample_count=value.sample_count,
-        code_counts=_counts_out(value.code_counts),
+        code_counts=counts_out(value.code_counts),
         mask_count=value.mask_count,
         revision=value.revision,
         create_time=timestamp(value.create_time),
         update_time=timestamp(value.update_time),
         mask_codes=value.mask_codes,
         owner=value.owner,
+        question_banks=[names.BANK.make(bank) for bank in value.question_banks],
     )
 
 
@@ -82,7 +83,7 @@ def snapshot_out(value: Snapshot) -> pb.Snapshot:
         name=names.SNAPSHOT.make(value.dataset, value.path, value.sha256),
         sha256=value.sha256,
         sample_count=sum(count.sample_count for count in value.code_counts),
-        code_counts=_counts_out(value.code_counts),
+        code_counts=counts_out(value.code_counts),
         create_time=timestamp(value.create_time),
     )
 
@@ -139,7 +140,8 @@ def relabel_outcome_out(value: RelabelOutcome) -> pb.RelabelOutcome:
     )
 
 
-def _counts_out(counts: Iterable[CodeCount]) -> list[pb.CodeCount]:
+def counts_out(counts: Iterable[CodeCount]) -> list[pb.CodeCount]:
+    """Counts by code as messages."""
     return [
         pb.CodeCount(code=count.code, sample_count=count.sample_count, mask_count=count.mask_count)
         for count in counts

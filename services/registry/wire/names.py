@@ -71,6 +71,8 @@ SNAPSHOT = Pattern(
 _DELETED_PATH = Pattern("datasets/{dataset}/deletedPaths/{path}.{number}", (id_faults, _any_text))
 MODEL = Pattern("models/{model}", (model_id_faults,))
 _MODEL_VERSION = Pattern("models/{model}/versions/{version}", (model_id_faults, _any_text))
+BANK = Pattern("questionBanks/{bank}", (id_faults,))
+BANK_REVISION = Pattern("questionBanks/{bank}/revisions/{revision}", (id_faults, _any_text))
 USER = Pattern("users/{user}", (id_faults,))
 TOKEN = Pattern("users/{user}/tokens/{token}", (id_faults, id_faults))
 
@@ -111,6 +113,14 @@ def parse_token(name: str) -> tuple[str, str]:
     """User and token."""
     user, token = TOKEN.parse(name)
     return user, token
+
+
+def parse_bank_revision(name: str) -> tuple[str, int]:
+    """Bank and number."""
+    bank, number = BANK_REVISION.parse(name)
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", number):
+        raise InvalidArgument.of(BANK_REVISION.fault(name, "name"))
+    return bank, int(number)
 
 
 def parse_parent_dataset(name: str) -> str | None:

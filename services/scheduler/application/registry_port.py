@@ -5,6 +5,7 @@ from typing import Protocol
 
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.spec import (
+    BankToRun,
     ExportSpec,
     PinnedPath,
     PredictionRequest,
@@ -29,6 +30,19 @@ class RegistryPort(Protocol):
 
     async def training_overlap(self, model_version: str, data: Sequence[str]) -> TrainingOverlap | None:
         """How much of the data paths or snapshots the version was trained with (P7); None if unknown."""
+        ...
+
+    async def exclude_training_overlap(
+        self, model_version: str, snapshots: Sequence[str]
+    ) -> tuple[tuple[PinnedPath, ...], TrainingOverlap]:
+        """Pin what is left of the snapshots without what the version was trained with (P7).
+
+        Also returns the overlap of the snapshots themselves.
+        """
+        ...
+
+    async def banks_to_run(self, environment: str) -> Sequence[BankToRun]:
+        """The question banks of an environment that each new version is tested with (P8)."""
         ...
 
     async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> Mapping[str, CodeParts]:

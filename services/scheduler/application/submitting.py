@@ -15,6 +15,7 @@ from services.scheduler.domain.amounts import NOTHING
 from services.scheduler.domain.spec import (
     PredictionRequest,
     PredictionSpec,
+    TrainingOverlap,
     TrainingRequest,
     TrainingSpec,
 )
@@ -50,7 +51,8 @@ class Submissions:
     async def draft_retraining(self, parent_version: str) -> TrainingRequest:
         """The answers that a version was trained with, as the start of a retraining (W13)."""
         registry = self._dependencies.registry
-        parent = (await registry.training_facts(TrainingRequest(parent_version=parent_version))).version
+        known = await registry.training_facts(TrainingRequest(parent_version=parent_version))
+        parent = known.version
         if parent is None:
             raise NotFound(f"there is no model version {parent_version[:200]}; list the model's versions")
         facts = await registry.training_facts(
@@ -60,7 +62,8 @@ class Submissions:
             training = await _training_of(session, parent)
         if not isinstance(training.spec, TrainingSpec):  # pragma: no cover -- only trainings are released
             raise TypeError(f"{training.name} is no training")
-        return retraining_of(parent, training.spec, facts.image)
+        trainable = tuple(path for path in parent.data_paths if not known.banks_of(path))
+        return retraining_of(replace(parent, data_paths=trainable), training.spec, facts.image)
 
     async def create(
         self,
@@ -109,8 +112,9 @@ class Submissions:
             # Before the transaction, which must not wait for another service. A superfluous pin does no harm.
             registry = self._dependencies.registry
             takes = await registry.amounts(spec.compute_resource)
-            pinned = await asyncio.gather(*(registry.pin(path) for path in spec.data_paths))
-            spec = replace(spec, pinned=tuple(pinned))
+            if not spec.pinned:
+                pinned = await asyncio.gather(*(registry.pin(path) for path in spec.data_paths))
+                spec = replace(spec, pinned=tuple(pinned))
             if isinstance(spec, PredictionSpec) and isinstance(request, PredictionRequest):
                 spec = await self._with_overlap(request, spec)
         now = await self._dependencies.sessions.time()
@@ -133,10 +137,20 @@ class Submissions:
 
     async def _with_overlap(self, request: PredictionRequest, spec: PredictionSpec) -> PredictionSpec:
         """Measure the overlap of the pinned data: the paths may have changed since the examination (P7)."""
+        registry = self._dependencies.registry
         snapshots = [pinned.snapshot for pinned in spec.pinned]
-        overlap = await self._dependencies.registry.training_overlap(spec.model_version, snapshots)
+        overlap = await registry.training_overlap(spec.model_version, snapshots)
         _refuse_errors(Examination(tuple(check_training_overlap(request, overlap)), spec))
-        return replace(spec, training_overlap=overlap)
+        if overlap is None or not (spec.exclude_training_overlap and overlap.affected_sample_count):
+            return replace(spec, training_overlap=overlap)
+        pinned, overlap = await registry.exclude_training_overlap(spec.model_version, snapshots)
+        return replace(
+            spec,
+            pinned=pinned,
+            # Of what is left.
+            training_overlap=TrainingOverlap(overlap.sample_count - overlap.affected_sample_count, 0, 0, 0),
+            excluded_sample_count=overlap.affected_sample_count,
+        )
 
     async def _of_request(self, caller: Caller, request_id: str, content: bytes) -> Task | None:
         async with self._dependencies.sessions.begin() as session:

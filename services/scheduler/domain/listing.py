@@ -32,6 +32,8 @@ class ListedSpec:
     tried_version: str
     format: PackageFormat | None
     training_overlap: TrainingOverlap | None
+    question_bank: str
+    excluded_sample_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -79,16 +79,19 @@ class TrainingRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionRequest:
-    """A run over a question bank, as the user requested it (P1)."""
+    """A run over labelled data or a question bank, as the user requested it (P1)."""
 
     model_version: str
     data_paths: tuple[str, ...] = ()
+    # `questionBanks/{bank}`, or one of its revisions, in place of data paths (P7).
+    question_bank: str = ""
     compute_resource: str = ""
     batch_size: int = 0
     confidence_threshold: float = 0.0
     filter_resolution: bool = False
     classification_only: bool = False
     acknowledge_training_overlap: bool = False
+    exclude_training_overlap: bool = False
     priority: int = 0
 
 
@@ -154,6 +157,11 @@ class PredictionSpec:
     acknowledge_training_overlap: bool = False
     # Of the pinned data; None if it was not measured.
     training_overlap: TrainingOverlap | None = None
+    # `questionBanks/{bank}/revisions/{number}`; empty: the data paths were named themselves.
+    question_bank: str = ""
+    # P7: only what the version was not trained with is pinned, and so many samples are left out.
+    exclude_training_overlap: bool = False
+    excluded_sample_count: int = 0
 
     @property
     def model_name(self) -> str:
@@ -175,6 +183,27 @@ class ExportSpec:
     def model_name(self) -> str:
         """The model whose version is packaged."""
         return self.model_version.split("/")[1]
+
+
+@dataclass(frozen=True, slots=True)
+class BankRunDue:
+    """A released version that is still to be tested with the question banks of its environment (P8)."""
+
+    model_version: str
+    # `tasks/{task}` that it was released from.
+    task: str
+    production_environment: str
+    releaser: str
+
+
+@dataclass(frozen=True, slots=True)
+class BankToRun:
+    """A question bank that new versions are tested with."""
+
+    # `questionBanks/{bank}/revisions/{number}`.
+    revision: str
+    # Empty: that of the version's training.
+    compute_resource: str
 
 
 Spec = TrainingSpec | PredictionSpec | ExportSpec

@@ -74,7 +74,8 @@ def _page(source: str) -> sa.sql.selectable.TextualSelect:
             model_name, production_environment, tried_version, spec_fields.*
         FROM tasks CROSS JOIN LATERAL jsonb_to_record(spec) AS spec_fields (
             compute_resource text, algorithm_image_version text, parent_version text,
-            train_segmentation boolean, target_major int, format text, training_overlap jsonb
+            train_segmentation boolean, target_major int, format text, training_overlap jsonb,
+            question_bank text, excluded_sample_count bigint
         )
         WHERE id = ANY(ARRAY(SELECT one.id FROM {source} ORDER BY one.id DESC LIMIT :limit))
         ORDER BY id DESC
@@ -155,5 +156,7 @@ def _listed(row: Any) -> ListedTask:  # noqa: ANN401 -- a row
             tried_version=of["tried_version"],
             format=PackageFormat(of["format"]) if of["format"] else None,
             training_overlap=codec.overlap_from_json(of["training_overlap"]),
+            question_bank=of["question_bank"] or "",
+            excluded_sample_count=of["excluded_sample_count"] or 0,
         ),
     )

@@ -305,6 +305,8 @@ def _predict(spec: PredictionSpec) -> job_pb2.PredictWork:
         model_version=spec.model_version,
         classification_only=spec.classification_only,
         training_overlap=tasks.training_overlap(spec.training_overlap),
+        question_bank=spec.question_bank,
+        excluded_sample_count=spec.excluded_sample_count,
     )
 
 

@@ -19,11 +19,15 @@ from loupe.registry.v1 import (
     model_pb2,
     model_service_pb2,
     model_service_pb2_grpc,
+    question_bank_pb2,
+    question_bank_service_pb2,
+    question_bank_service_pb2_grpc,
 )
 
 from services import input_messages
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.spec import (
+    BankToRun,
     ExportSpec,
     PinnedPath,
     PredictionRequest,
@@ -35,6 +39,7 @@ from services.scheduler.domain.task import Task
 from services.scheduler.domain.wizard.data import MAX_DATA_PATHS
 from services.scheduler.domain.wizard.registry_data import (
     AlgorithmImageFacts,
+    BankFacts,
     CodeCount,
     CodeParts,
     DataPathFacts,
@@ -50,6 +55,7 @@ T = TypeVar("T")
 _PARALLEL = 16
 # With 500 data paths each, a page stays below the limit of a message.
 _VERSIONS_A_PAGE = 25
+_BANKS_A_PAGE = 25
 # The first comparison with a listing of a million samples reads the whole listing.
 _OVERLAP_WITHIN_S = 60.0
 
@@ -61,6 +67,7 @@ class RegistryClient:
         self._images = algorithm_image_service_pb2_grpc.AlgorithmImageServiceStub(channel)
         self._datasets = dataset_service_pb2_grpc.DatasetServiceStub(channel)
         self._master_data = master_data_service_pb2_grpc.MasterDataServiceStub(channel)
+        self._banks = question_bank_service_pb2_grpc.QuestionBankServiceStub(channel)
         self._models = model_service_pb2_grpc.ModelServiceStub(channel)
         self._parallel = asyncio.Semaphore(_PARALLEL)
 
@@ -73,6 +80,10 @@ class RegistryClient:
             self._paths(request.data_paths),
             self._parent(request.parent_version),
         )
+        if version is not None:
+            # Those that the request leaves out may belong to a question bank by now (P7).
+            left_out = [path for path in version.data_paths if path not in paths]
+            paths |= (await self._paths(left_out))[0]
         return RegistryData(
             image=image,
             environment_exists=environment,
@@ -84,11 +95,13 @@ class RegistryClient:
 
     async def prediction_facts(self, request: PredictionRequest) -> RegistryData:
         """The registry's data about everything that a prediction request names."""
+        bank = await self._bank(request.question_bank)
+        data = [one.snapshot for one in bank.pinned] if bank else request.data_paths
         resource, (paths, deleted), version, overlap = await asyncio.gather(
             self._resource_exists(request.compute_resource),
             self._paths(request.data_paths),
             self._version(request.model_version),
-            self.training_overlap(request.model_version, request.data_paths),
+            self.training_overlap(request.model_version, data),
         )
         return RegistryData(
             resource_exists=resource,
@@ -96,6 +109,7 @@ class RegistryClient:
             deleted_paths=deleted,
             version=version,
             training_overlap=overlap,
+            bank=bank,
         )
 
     async def training_overlap(self, model_version: str, data: Sequence[str]) -> TrainingOverlap | None:
@@ -107,14 +121,34 @@ class RegistryClient:
             model_version,
             lambda: self._models.MeasureTrainingOverlap(request, timeout=_OVERLAP_WITHIN_S),
         )
-        if overlap is None:
-            return None
-        return TrainingOverlap(
-            sample_count=overlap.sample_count,
-            trained_sample_count=overlap.trained_sample_count,
-            trained_group_count=overlap.trained_group_count,
-            affected_sample_count=overlap.affected_sample_count,
+        return None if overlap is None else _overlap_of(overlap)
+
+    async def exclude_training_overlap(
+        self, model_version: str, snapshots: Sequence[str]
+    ) -> tuple[tuple[PinnedPath, ...], TrainingOverlap]:
+        """Pin what is left of the snapshots without what the version was trained with (P7)."""
+        request = model_service_pb2.ExcludeTrainingOverlapRequest(name=model_version, snapshots=snapshots)
+        answer = await self._models.ExcludeTrainingOverlap(request, timeout=_OVERLAP_WITHIN_S)
+        return tuple(_pinned_of(name) for name in answer.snapshots), _overlap_of(answer.training_overlap)
+
+    async def banks_to_run(self, environment: str) -> list[BankToRun]:
+        """The question banks of an environment that each new version is tested with (P8)."""
+        found: list[BankToRun] = []
+        if not environment:
+            return found
+        request = question_bank_service_pb2.ListQuestionBanksRequest(
+            page_size=_BANKS_A_PAGE, production_environment=environment
         )
+        while True:
+            answer = await self._banks.ListQuestionBanks(request)
+            found += [
+                BankToRun(bank.revision.name, bank.compute_resource)
+                for bank in answer.question_banks
+                if bank.run_after_release
+            ]
+            request.page_token = answer.next_page_token
+            if not request.page_token:
+                return found
 
     async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> dict[str, CodeParts]:
         """The parts that a split cannot divide, by code, over all these data paths (D3, D9)."""
@@ -128,7 +162,7 @@ class RegistryClient:
             snapshot = await self._datasets.SnapshotDataPath(
                 dataset_service_pb2.SnapshotDataPathRequest(name=data_path)
             )
-        return PinnedPath(data_path, snapshot.name, snapshot.sha256)
+        return _pinned_of(snapshot.name)
 
     async def amounts(self, compute_resource: str) -> Amounts:
         """The amounts that a task takes of the compute resource, as it is defined now (W7)."""
@@ -152,6 +186,31 @@ class RegistryClient:
         )
         await self._models.RecordPackage(
             model_service_pb2.RecordPackageRequest(name=spec.model_version, package=message)
+        )
+
+    async def _bank(self, name: str) -> BankFacts | None:
+        """The named revision of a question bank; the current one if only the bank is named."""
+        bank_name = name.partition("/revisions/")[0]
+        bank = await self._known(
+            bank_name,
+            lambda: self._banks.GetQuestionBank(
+                question_bank_service_pb2.GetQuestionBankRequest(name=bank_name)
+            ),
+        )
+        if bank is None:
+            return None
+        revision: question_bank_pb2.QuestionBankRevision | None = bank.revision
+        if name not in (bank_name, bank.revision.name):
+            request = question_bank_service_pb2.GetQuestionBankRevisionRequest(name=name)
+            revision = await self._known(name, lambda: self._banks.GetQuestionBankRevision(request))
+        if revision is None:
+            return None
+        return BankFacts(
+            revision=revision.name,
+            production_environment=bank.production_environment,
+            archived=bank.archived,
+            pinned=tuple(_pinned_of(snapshot) for snapshot in revision.snapshots),
+            codes={one.code: CodeCount(one.sample_count, one.mask_count) for one in revision.code_counts},
         )
 
     async def _image(self, name: str) -> AlgorithmImageFacts | None:
@@ -218,6 +277,7 @@ class RegistryClient:
         return DataPathFacts(
             valid=path.status == dataset_pb2.DATA_PATH_STATUS_VALID,
             codes={one.code: CodeCount(one.sample_count, one.mask_count) for one in path.code_counts},
+            banks=tuple(path.question_banks),
         )
 
     async def _parent(self, name: str) -> ModelVersionFacts | None:
@@ -265,6 +325,20 @@ class RegistryClient:
             return await call()
         except (NotFound, InvalidArgument, FailedPrecondition):
             return None
+
+
+def _overlap_of(message: model_pb2.TrainingOverlap) -> TrainingOverlap:
+    return TrainingOverlap(
+        sample_count=message.sample_count,
+        trained_sample_count=message.trained_sample_count,
+        trained_group_count=message.trained_group_count,
+        affected_sample_count=message.affected_sample_count,
+    )
+
+
+def _pinned_of(snapshot: str) -> PinnedPath:
+    data_path, _, sha256 = snapshot.partition("/snapshots/")
+    return PinnedPath(data_path, snapshot, sha256)
 
 
 def _paths_of(version: model_pb2.ModelVersion) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ OUTPUT_ONLY = {
     "training_params": "training_params_json",
     "target_major": "",
     "training_overlap": "",
+    "excluded_sample_count": "",
 }
 
 
@@ -41,6 +42,8 @@ def request(message: task_pb2.Task) -> TrainingRequest | PredictionRequest:
                 filter_resolution=spec.filter_resolution,
                 classification_only=spec.classification_only,
                 acknowledge_training_overlap=spec.acknowledge_training_overlap,
+                question_bank=spec.question_bank,
+                exclude_training_overlap=spec.exclude_training_overlap,
                 priority=message.priority,
             )
         case "export":

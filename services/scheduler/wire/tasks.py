@@ -93,6 +93,8 @@ def listed_task(view: TaskView[ListedTask]) -> task_pb2.Task:
                 model_version=spec.tried_version,
                 compute_resource=spec.compute_resource,
                 training_overlap=training_overlap(spec.training_overlap),
+                question_bank=spec.question_bank,
+                excluded_sample_count=spec.excluded_sample_count,
             )
         )
     return message
@@ -155,6 +157,9 @@ def _prediction(spec: PredictionSpec) -> task_pb2.PredictionSpec:
         acknowledge_training_overlap=spec.acknowledge_training_overlap,
         snapshots=[pinned.snapshot for pinned in spec.pinned],
         training_overlap=training_overlap(spec.training_overlap),
+        question_bank=spec.question_bank,
+        exclude_training_overlap=spec.exclude_training_overlap,
+        excluded_sample_count=spec.excluded_sample_count,
     )
 
 

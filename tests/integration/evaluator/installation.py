@@ -32,6 +32,7 @@ class Person:
     """The evaluator's stubs with the token of one caller."""
 
     def __init__(self, channel: grpc.aio.Channel) -> None:
+        self.channel = channel
         self.stub: Any = ReportServiceStub(channel)
         self.samples: Any = sample_result_service_pb2_grpc.SampleResultServiceStub(channel)
         self.marks: Any = relabel_service_pb2_grpc.RelabelServiceStub(channel)

@@ -245,3 +245,56 @@ async def test_r4_aliases_move_versions_are_archived_and_both_are_audited(
         ("ArchiveModelVersion", first.name),
         ("ArchiveModelVersion", f"{first.name} restore=True"),
     ]
+
+
+async def test_p7_p8_a_bank_is_made_revised_ranked_and_archived(
+    loupe: Installation, command: Command, bank: str
+) -> None:
+    """Everything that the console will do with banks can be done with commands."""
+    name, path = f"b-{secrets.token_hex(4)}", bank.removeprefix("datasets/").replace("/paths", "")
+    made = await command.json(
+        *("banks", "create", name, "--environment", "demo-fab-cell-array", "--path", path),
+        *("--display-name", "June", "--run-after-release"),
+    )
+    assert (made["revision"]["dataPaths"], made["runAfterRelease"]) == ([bank], True)
+    assert name in await command.text("banks", "list", "--environment", "demo-fab-cell-array")
+    assert name in await command.text("data", "list")
+    updated = await command.json(
+        "banks", "update", name, "--no-run-after-release", "--resource", "cpu", "--description", "line 3"
+    )
+    assert (updated["displayName"], updated["runAfterRelease"]) == ("June", False)
+    assert updated["computeResource"] == "computeResources/cpu"
+    assert "--display-name" in await command.refused("banks", "update", name)
+    assert "no version was tested" in await command.text("banks", "leaderboard", name)
+
+    version = await loupe.registry.service.models.CreateModelVersion(
+        model_service_pb2.CreateModelVersionRequest(
+            parent=f"models/m-{secrets.token_hex(4)}", version=version_of(f"tasks/{secrets.token_hex(8)}")
+        )
+    )
+    await loupe.report(
+        [shown(f"{A}/0.png", sha256(PICTURES[0]), A, data_path=bank)],
+        job=f"jobs/{secrets.token_hex(4)}",
+        kind=2,
+        model_version=version.name,
+        question_bank=made["revision"]["name"],
+        excluded_sample_count=2,
+    )
+    (entry,) = (await command.json("banks", "leaderboard", f"{name}@1"))["entries"]
+    assert (entry["modelVersion"], entry["excludedSampleCount"]) == (version.name, "2")
+    short = version.name.removeprefix("models/").replace("/versions/", "@")
+    assert short in await command.text("banks", "leaderboard", name)
+    report = await command.text("report", entry["report"])
+    assert f"{name}, revision 1" in report
+    assert "2 samples that were trained with" in report
+
+    assert (await command.json("banks", "revise", name))["revision"]["number"] == 1
+    importer = await loupe.importer()
+    await importer.import_files({f"{A}/9.png": png(9)})
+    other = importer.path.removeprefix("datasets/").replace("/paths", "")
+    await command.text("banks", "revise", name, "--path", other)
+    assert other in await command.text("banks", "show", name)
+    assert (await command.json("banks", "archive", name))["archived"]
+    assert name not in await command.text("banks", "list")
+    assert name in await command.text("banks", "list", "--archived")
+    assert not (await command.json("banks", "archive", name, "--restore"))["archived"]

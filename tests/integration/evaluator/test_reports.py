@@ -101,6 +101,35 @@ async def test_p7_a_contradictory_overlap_is_refused(reports: ReportServiceUnder
         await reports.create([sample(1, A, A)], **bank("models/m/versions/v3.01", "1", 5))
 
 
+async def test_p7_a_report_says_which_bank_it_is_over(reports: ReportServiceUnderTest) -> None:
+    """Reports over one revision are compared; what was left out of one is told with its figures."""
+    june, version = "questionBanks/june", "models/m/versions/v3.01"
+    made = {
+        revision: await reports.create(
+            [sample(1, A, A)],
+            **bank(version, revision, 0),
+            question_bank=f"{june}/revisions/{revision}",
+            excluded_sample_count=int(revision),
+        )
+        for revision in ("1", "2")
+    }
+    plain = await reports.create([sample(1, A, A)], **bank(version, "plain", 0))
+    assert (plain.question_bank, plain.excluded_sample_count) == ("", 0)
+    assert (made["2"].question_bank, made["2"].excluded_sample_count) == (f"{june}/revisions/2", 2)
+
+    async def over(name: str) -> list[str]:
+        request = report_service_pb2.ListReportsRequest(question_bank=name)
+        return [report.name for report in (await reports.stub.ListReports(request)).reports]
+
+    assert await over(june) == [made["2"].name, made["1"].name]
+    assert await over(f"{june}/revisions/1") == [made["1"].name]
+    assert await over("questionBanks/jun") == []
+    with pytest.raises(InvalidArgument):
+        await over("datasets/d/paths/p")
+    with pytest.raises(InvalidArgument, match="revisions"):
+        await reports.create([sample(1, A, A)], **bank(version, "wrong", 0), question_bank=june)
+
+
 async def test_masks_and_pixel_counts_of_samples_are_stored(reports: ReportServiceUnderTest) -> None:
     """S1, E1: the drill-down shows both masks, and IoU is summed from every sample's pixels."""
     pixels = [

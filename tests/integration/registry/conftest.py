@@ -25,6 +25,7 @@ from loupe.registry.v1 import (
     master_data_service_pb2_grpc,
     model_pb2,
     model_service_pb2_grpc,
+    question_bank_service_pb2_grpc,
 )
 from loupe.rpc.channel import connect
 from loupe.server.v1 import server_service_pb2_grpc
@@ -49,6 +50,7 @@ class Caller:
         self.data: Any = dataset_service_pb2_grpc.DatasetServiceStub(channel)
         self.master_data: Any = master_data_service_pb2_grpc.MasterDataServiceStub(channel)
         self.models: Any = model_service_pb2_grpc.ModelServiceStub(channel)
+        self.banks: Any = question_bank_service_pb2_grpc.QuestionBankServiceStub(channel)
         self.identity: Any = identity_service_pb2_grpc.IdentityServiceStub(channel)
         self.server: Any = server_service_pb2_grpc.ServerServiceStub(channel)
 

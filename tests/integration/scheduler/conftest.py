@@ -29,6 +29,7 @@ from loupe.registry.v1 import (
     master_data_service_pb2,
     master_data_service_pb2_grpc,
     model_service_pb2_grpc,
+    question_bank_service_pb2_grpc,
 )
 from loupe.rpc.channel import connect
 from loupe.scheduler.v1 import (
@@ -66,10 +67,12 @@ class Caller:
 
     def __init__(self, name: str, registry: grpc.aio.Channel, scheduler: grpc.aio.Channel) -> None:
         self.name = name
+        self.registry = registry
         # The generated stubs are typed for both kinds of channel at once, which no caller can satisfy.
         self.data: Any = dataset_service_pb2_grpc.DatasetServiceStub(registry)
         self.identity: Any = identity_service_pb2_grpc.IdentityServiceStub(registry)
         self.master_data: Any = master_data_service_pb2_grpc.MasterDataServiceStub(registry)
+        self.banks: Any = question_bank_service_pb2_grpc.QuestionBankServiceStub(registry)
         self.models: Any = model_service_pb2_grpc.ModelServiceStub(registry)
         self.tasks: Any = task_service_pb2_grpc.TaskServiceStub(scheduler)
         self.jobs: Any = job_service_pb2_grpc.JobServiceStub(scheduler)
@@ -214,10 +217,12 @@ async def import_path(  # noqa: PLR0917 -- what a path is made of
     files: dict[str, int],
     group: str = "",
     picture: int | None = None,
+    like: str = "",
 ) -> str:
     """A data path with a number of pictures of each code; no pictures make an invalid one.
 
-    With `group` all pictures are of one group; with `picture` all have the same pixels.
+    With `group` all pictures are of one group; with `picture` all have the same pixels; with `like` they are
+    those that another path of the dataset has, or would have.
     """
     await caller.data.CreateDataset(
         dataset_service_pb2.CreateDatasetRequest(dataset_id=dataset, allow_existing=True)
@@ -227,7 +232,7 @@ async def import_path(  # noqa: PLR0917 -- what a path is made of
     )
     contents = {
         f"{code}/{index}.png": _png(
-            zlib.crc32(f"{dataset} {path} {code} {index}".encode()) if picture is None else picture
+            zlib.crc32(f"{dataset} {like or path} {code} {index}".encode()) if picture is None else picture
         )
         for code, count in files.items()
         for index in range(count)

@@ -15,6 +15,7 @@ from services.input_specification import InputSpecification
 from services.learning_rate import Schedule
 from services.scheduler.domain.spec import (
     Augmentation,
+    PinnedPath,
     PredictionRequest,
     TrainingOverlap,
     TrainingRequest,
@@ -25,6 +26,7 @@ from services.scheduler.domain.wizard.model_params import parse_model_params
 from services.scheduler.domain.wizard.prediction import examine_prediction
 from services.scheduler.domain.wizard.registry_data import (
     AlgorithmImageFacts,
+    BankFacts,
     CodeCount,
     CodeParts,
     DataPathFacts,
@@ -458,6 +460,30 @@ def test_w6_a_retraining_keeps_the_parents_paths() -> None:
     assert OLD in message
 
 
+def in_a_bank(path: str) -> RegistryData:
+    """The facts, if a question bank held the path."""
+    known = replace(FACTS.paths[path] or DataPathFacts(valid=True), banks=("questionBanks/june",))
+    return replace(FACTS, paths={**FACTS.paths, path: known})
+
+
+def test_p7_data_of_a_question_bank_is_not_trained_on() -> None:
+    """What a version has learnt by heart cannot test it."""
+    refused = examine(in_a_bank(MANY), data_paths=(GOOD, MANY))
+    assert ("data_paths[1]", "BANK_IN_TRAINING", "error") in found(refused)
+    assert refused.spec is None
+    message = only(examine(in_a_bank(GOOD), step=2), "data_paths[0]", "BANK_IN_TRAINING")
+    assert "questionBanks/june" in message
+
+
+def test_p7_w6_a_parents_path_that_is_in_a_bank_now_is_left_out() -> None:
+    """W6 would keep what P7 refuses: no retraining of the model could ever be submitted."""
+    message = only(
+        retraining(in_a_bank(OLD), data_paths=(GOOD,)), "data_paths", "PARENT_PATH_IN_BANK", "warning"
+    )
+    assert OLD in message
+    only(retraining(in_a_bank(OLD)), "data_paths[0]", "BANK_IN_TRAINING")
+
+
 def test_w13_a_retraining_begins_with_the_parents_answers() -> None:
     spec = retraining(production_environment="").spec
     assert spec.model_name == "m"
@@ -715,6 +741,61 @@ def test_p1_a_prediction_resolves_to_the_exact_version() -> None:
     """An alias can move; the task must always show which version it used."""
     spec = predict().spec
     assert (spec.model_version, spec.batch_size, spec.model_name) == (PARENT.name, 32, "m")
+
+
+BANK = BankFacts(
+    revision="questionBanks/june/revisions/2",
+    production_environment="productionEnvironments/array",
+    archived=False,
+    pinned=(PinnedPath(GOOD, f"{GOOD}/snapshots/{'a' * 64}", "a" * 64),),
+    codes={"A": CodeCount(5), "B": CodeCount(4)},
+)
+
+
+def over(
+    bank: BankFacts | None = BANK, overlap: TrainingOverlap | None = None, **changes: Any
+) -> Examination[Any]:
+    """A prediction over a question bank."""
+    facts = replace(FACTS, bank=bank, training_overlap=overlap)
+    return predict(facts, **{"data_paths": (), "question_bank": "questionBanks/june", **changes})
+
+
+def test_p7_a_prediction_over_a_bank_pins_its_revision() -> None:
+    """The bank may be revised while the task waits: the task shows what it was submitted over."""
+    examination = over()
+    assert not examination.findings
+    assert examination.spec.question_bank == BANK.revision
+    assert (examination.spec.data_paths, examination.spec.pinned) == ((GOOD,), BANK.pinned)
+    assert predict().spec.question_bank == ""
+
+
+def test_p7_what_a_prediction_over_a_bank_is_told() -> None:
+    only(over(data_paths=(GOOD,)), "data_paths", "DATA_PATHS_BESIDE_BANK")
+    only(over(None), "question_bank", "NOT_FOUND")
+    only(over(replace(BANK, archived=True)), "question_bank", "BANK_ARCHIVED")
+    elsewhere = replace(BANK, production_environment="productionEnvironments/cell")
+    only(over(elsewhere), "question_bank", "BANK_OF_ANOTHER_ENVIRONMENT", "warning")
+    more = replace(BANK, codes={**BANK.codes, "Z": CodeCount(3)})
+    only(over(more), "data_paths", "SAMPLES_OF_UNLISTED_CODES", "warning")
+
+
+def test_p7_what_was_trained_with_is_left_out_on_demand() -> None:
+    """Over a bank an acknowledgement is not enough: its leaderboard has clean reports only."""
+    some = TrainingOverlap(9, 3, 1, 4)
+    for acknowledged in (False, True):
+        refused = over(overlap=some, acknowledge_training_overlap=acknowledged)
+        assert "questionBanks/june" in only(refused, "exclude_training_overlap", "BANK_TRAINED_WITH")
+    for examination in (
+        over(overlap=some, exclude_training_overlap=True),
+        predict(replace(FACTS, training_overlap=some), exclude_training_overlap=True),
+    ):
+        told = only(examination, "exclude_training_overlap", "TRAINING_OVERLAP_EXCLUDED", "warning")
+        assert "4 of 9" in told
+        assert "5 are judged" in told
+        assert examination.spec.exclude_training_overlap
+    nothing = over(overlap=TrainingOverlap(9, 3, 1, 9), exclude_training_overlap=True)
+    only(nothing, "exclude_training_overlap", "NOTHING_LEFT")
+    assert not over(overlap=TrainingOverlap(9, 0, 0, 0), exclude_training_overlap=True).findings
 
 
 def test_p1_what_a_prediction_is_told() -> None:

@@ -808,6 +808,151 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/questionBanks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List question banks
+         * @description By id.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listQuestionBanks"];
+        put?: never;
+        /**
+         * Create question bank
+         * @description Makes a bank with its first revision. Paths that versions were trained with are taken: `trained_versions` tells.
+         *
+         *     Least role: ENGINEER.
+         */
+        post: operations["createQuestionBank"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/questionBanks/{questionBank}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get question bank
+         * @description Least role: VIEWER.
+         */
+        get: operations["getQuestionBank"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Update question bank
+         * @description Changes what is said of the bank; its data changes by a new revision only.
+         *
+         *     Least role: ENGINEER.
+         */
+        patch: operations["updateQuestionBank"];
+        trace?: never;
+    };
+    "/v1/questionBanks/{questionBank}/revisions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List question bank revisions
+         * @description Newest first.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listQuestionBankRevisions"];
+        put?: never;
+        /**
+         * Create question bank revision
+         * @description Freezes the present listings of the data paths as the bank's next revision. If they are those of the current one,
+         *     that stays the current one.
+         *
+         *     Least role: ENGINEER.
+         */
+        post: operations["createQuestionBankRevision"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/questionBanks/{questionBank}/revisions/{revision}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get question bank revision
+         * @description Least role: VIEWER.
+         */
+        get: operations["getQuestionBankRevision"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/questionBanks/{questionBank}:archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Archive question bank
+         * @description Hides the bank and gives its data paths back to training, or takes it out of the archive again.
+         *
+         *     Least role: RELEASER.
+         */
+        post: operations["archiveQuestionBank"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/questionBanks/{questionBank}:leaderboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get leaderboard
+         * @description Least role: VIEWER.
+         */
+        get: operations["getLeaderboard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/queue": {
         parameters: {
             query?: never;
@@ -1893,6 +2038,12 @@ export interface components {
             /** @description Archives it although it carries aliases, which go on leading to it. Without, that is refused (HAS_ALIASES). */
             keepAliases: boolean;
         };
+        ArchiveQuestionBankRequest: {
+            /** @description Takes it out of the archive again. */
+            restore: boolean;
+            /** @description As of UpdateQuestionBankRequest. */
+            etag: string;
+        };
         /** @description One line of who did what, when, from where, with what result. Rule A3. */
         AuditEntry: {
             /** Format: int64 */
@@ -2138,6 +2289,12 @@ export interface components {
             /** @description In the order of the request; codes without a sample are left out. */
             codes: components["schemas"]["CodeParts"][];
         };
+        CreateQuestionBankRevisionRequest: {
+            /** @description Empty: those of the current revision, as they are listed now. */
+            dataPaths: string[];
+            /** @description As of UpdateQuestionBankRequest. */
+            etag: string;
+        };
         CreateRelabelMarkRequest: {
             /** @description `reports/{report}/sampleResults/{result}`. */
             sampleResult: string;
@@ -2184,6 +2341,8 @@ export interface components {
              *     shared, every engineer may.
              */
             owner: string;
+            /** @description Banks that are tested with the path now, `questionBanks/{bank}`, sorted. A training with it is refused (P7). */
+            questionBanks: string[];
         };
         /**
          * @description * `DATA_PATH_STATUS_UNSPECIFIED`
@@ -2370,6 +2529,58 @@ export interface components {
          * @enum {string}
          */
         JobKind: "JOB_KIND_UNSPECIFIED" | "JOB_KIND_TRAIN" | "JOB_KIND_EVALUATE" | "JOB_KIND_PREDICT" | "JOB_KIND_PACKAGE";
+        /** @description The versions that were tested with one revision of a question bank. Rule P8. */
+        Leaderboard: {
+            /** @description `questionBanks/{bank}/revisions/{number}`. */
+            questionBank: string;
+            /** @description `productionEnvironments/{environment}` of the bank. */
+            productionEnvironment: string;
+            /** @description By accuracy, best first. */
+            entries: components["schemas"]["LeaderboardEntry"][];
+            /**
+             * Format: int32
+             * @description Versions that were tested and are not listed: of more than 200 those with the oldest reports.
+             */
+            leftOutCount: number;
+        };
+        /** @description One version, by its newest report over the revision. */
+        LeaderboardEntry: {
+            /**
+             * Format: int32
+             * @description 1 is best; entries of the same accuracy have the same rank.
+             */
+            rank: number;
+            /** @description `models/{model}/versions/{version}`. */
+            modelVersion: string;
+            /** @description `reports/{report}`. */
+            report: string;
+            /** Format: date-time */
+            reportTime?: string;
+            /** @description Accuracy with its Wilson interval, macro F1. */
+            overall?: components["schemas"]["Overall"];
+            /**
+             * Format: int64
+             * @description Left out because the version was trained with them: its figures are over the others.
+             */
+            excludedSampleCount: string;
+            /** Format: int64 */
+            nonconformingCount: string;
+            /** @description Whether the version carries the alias `production`. */
+            inProduction: boolean;
+            /**
+             * @description The version in production that this one is compared with: that of its model, or else the only one of the bank's
+             *     environment. Empty where there is none, and for itself.
+             */
+            comparedWith: string;
+            /**
+             * @description Against that version, over the samples that both judged: it is the base. p-values are adjusted for having compared
+             *     all entries (Holm). Absent where nothing was compared.
+             */
+            changes?: components["schemas"]["Changes"];
+            /** @description Why nothing was compared; empty where something was. */
+            notCompared: string;
+            notComparedZh: string;
+        };
         LinkContactSheetResponse: {
             url: string;
             /** Format: date-time */
@@ -2449,6 +2660,14 @@ export interface components {
             productionEnvironments: components["schemas"]["ProductionEnvironment"][];
             nextPageToken: string;
         };
+        ListQuestionBankRevisionsResponse: {
+            revisions: components["schemas"]["QuestionBankRevision"][];
+            nextPageToken: string;
+        };
+        ListQuestionBanksResponse: {
+            questionBanks: components["schemas"]["QuestionBank"][];
+            nextPageToken: string;
+        };
         ListRelabelMarksResponse: {
             marks: components["schemas"]["RelabelMark"][];
             nextPageToken: string;
@@ -2474,9 +2693,9 @@ export interface components {
         };
         ListTasksResponse: {
             /**
-             * @description What T3 shows, and what tells tasks apart; of predictions also their training_overlap. Parameters, data paths,
-             *     snapshots, preprocessing, stages, hashes and the end of a failure's log are GetTask's: they are most of a task, and
-             *     nobody reads fifty of them.
+             * @description What T3 shows, and what tells tasks apart; of predictions also their training_overlap and question_bank.
+             *     Parameters, data paths, snapshots, preprocessing, stages, hashes and the end of a failure's log are GetTask's: they
+             *     are most of a task, and nobody reads fifty of them.
              */
             tasks: components["schemas"]["Task"][];
             nextPageToken: string;
@@ -2729,7 +2948,7 @@ export interface components {
         PredictionSpec: {
             /** @description `models/{model}/versions/{version}`. */
             modelVersion: string;
-            /** @description The question bank: `datasets/{dataset}/paths/{path}`. */
+            /** @description `datasets/{dataset}/paths/{path}`. Of a task over a question bank those of its revision. */
             dataPaths: string[];
             computeResource: string;
             /**
@@ -2760,6 +2979,18 @@ export interface components {
              *     looked at.
              */
             trainingOverlap?: components["schemas"]["TrainingOverlap"];
+            /**
+             * @description In place of data_paths: `questionBanks/{bank}`, whose current revision is taken, or
+             *     `questionBanks/{bank}/revisions/{number}` (P7). In a task always with its number.
+             */
+            questionBank: string;
+            /** @description Leaves out what the version was trained with, and what shares a group with that: what is left is judged (P7). */
+            excludeTrainingOverlap: boolean;
+            /**
+             * Format: int64
+             * @description Output only: how many samples were left out by that. `training_overlap` is of the others.
+             */
+            excludedSampleCount: string;
         };
         PreprocessingParams: {
             /**
@@ -2821,6 +3052,60 @@ export interface components {
              * @description Of the whole task, in [0, 1]: what the list's bar shows.
              */
             overallFraction: number;
+        };
+        /** @description Labelled data that versions are tested with and never trained on. Rule P7. */
+        QuestionBank: {
+            /** @description `questionBanks/{bank}`. */
+            name: string;
+            displayName: string;
+            description: string;
+            /** @description `productionEnvironments/{environment}`; set when the bank is made and never changed. */
+            productionEnvironment: string;
+            /** @description What is tested with now. Its data paths are offered to no training while the bank is not archived. */
+            revision?: components["schemas"]["QuestionBankRevision"];
+            creator: string;
+            /** Format: date-time */
+            createTime?: string;
+            /** Format: date-time */
+            updateTime?: string;
+            lastModifier: string;
+            /** @description Hidden from lists unless asked for; its data paths may be trained with again. Never deleted: reports name it. */
+            archived: boolean;
+            /** @description Changes with every change of the bank. */
+            etag: string;
+            /**
+             * @description Versions, at most 100, that were trained with a data path of the revision, `models/{model}/versions/{version}`. Not
+             *     in lists. Samples that reached a training by another path are found when a prediction is submitted.
+             */
+            trainedVersions: string[];
+            /**
+             * @description Whether each version that is released in the environment is tested with the bank at once, in the name of who
+             *     released it; what the version was trained with is left out (P8).
+             */
+            runAfterRelease: boolean;
+            /** @description `computeResources/{resource}` of these predictions; empty: that of the version's training. */
+            computeResource: string;
+        };
+        /** @description The data of a bank, frozen. Later ones leave it as it is. */
+        QuestionBankRevision: {
+            /** @description `questionBanks/{bank}/revisions/{number}`. */
+            name: string;
+            /**
+             * Format: int32
+             * @description From 1.
+             */
+            number: number;
+            /** @description `datasets/{dataset}/paths/{path}`. */
+            dataPaths: string[];
+            /** @description `…/snapshots/{sha256}`, in the order of data_paths: the listings as they were. */
+            snapshots: string[];
+            /** Format: int64 */
+            sampleCount: string;
+            creator: string;
+            /** Format: date-time */
+            createTime?: string;
+            /** @description Of all data paths together, in the order of the code. */
+            codeCounts: components["schemas"]["CodeCount"][];
         };
         /** @description What waits and what runs, by compute resource; those without jobs and workers are left out. */
         Queue: {
@@ -2960,6 +3245,14 @@ export interface components {
              *     is never official.
              */
             trainingOverlap?: components["schemas"]["TrainingOverlap"];
+            /** @description PREDICTION only: `questionBanks/{bank}/revisions/{number}` that it was made over; empty: plain data paths (P7). */
+            questionBank: string;
+            /**
+             * Format: int64
+             * @description PREDICTION only: samples that were left out because the version was trained with them or their groups. They are in
+             *     no number here.
+             */
+            excludedSampleCount: string;
         };
         /**
          * @description * `REPORT_FORMAT_UNSPECIFIED`: JSON.
@@ -3320,8 +3613,8 @@ export interface components {
          */
         Suspicion: "SUSPICION_UNSPECIFIED" | "SUSPICION_CONFIDENTLY_WRONG" | "SUSPICION_NEAR_DUPLICATE";
         /**
-         * @description One wizard submission (training), one question-bank run (prediction), or the package of a version (export). Rules T,
-         *     P1 and X.
+         * @description One wizard submission (training), one run over labelled data or a question bank (prediction), or the package of a
+         *     version (export). Rules T, P1 and X.
          */
         Task: {
             /** @description `tasks/{task}`. */
@@ -4533,6 +4826,8 @@ export interface operations {
             query?: {
                 pageSize?: number;
                 pageToken?: string;
+                /** @description Only paths that may be trained with: those that no question bank is tested with (P7). */
+                trainable?: boolean;
             };
             header?: never;
             path: {
@@ -5663,6 +5958,392 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    listQuestionBanks: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+                /** @description Only banks of this production environment. */
+                productionEnvironment?: string;
+                showArchived?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListQuestionBanksResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    createQuestionBank: {
+        parameters: {
+            query?: {
+                questionBankId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuestionBank"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionBank"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            414: components["responses"]["Problem414"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getQuestionBank: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` of before; 304 if it is the present one. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                questionBank: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionBank"];
+                };
+            };
+            /** @description What `If-None-Match` names is still the present state. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    updateQuestionBank: {
+        parameters: {
+            query?: {
+                /** @description Of display_name, description, run_after_release and compute_resource; empty: all of them. */
+                updateMask?: string;
+                /** @description Of the bank as it was seen; ABORTED if somebody changed it since. Empty: whatever it is. */
+                etag?: string;
+            };
+            header?: {
+                /** @description The field `etag`: acts only on the state that was seen. */
+                "If-Match"?: string;
+            };
+            path: {
+                questionBank: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuestionBank"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionBank"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            414: components["responses"]["Problem414"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listQuestionBankRevisions: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path: {
+                questionBank: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListQuestionBankRevisionsResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    createQuestionBankRevision: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The field `etag`: acts only on the state that was seen. */
+                "If-Match"?: string;
+            };
+            path: {
+                questionBank: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CreateQuestionBankRevisionRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionBank"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            414: components["responses"]["Problem414"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getQuestionBankRevision: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                questionBank: string;
+                revision: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionBankRevision"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    archiveQuestionBank: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The field `etag`: acts only on the state that was seen. */
+                "If-Match"?: string;
+            };
+            path: {
+                questionBank: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ArchiveQuestionBankRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuestionBank"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            413: components["responses"]["Problem413"];
+            414: components["responses"]["Problem414"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getLeaderboard: {
+        parameters: {
+            query?: {
+                /** @description 0: the current one. Reports over different revisions are never compared. */
+                revision?: number;
+            };
+            header?: never;
+            path: {
+                questionBank: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Leaderboard"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
     getQueue: {
         parameters: {
             query?: never;
@@ -5943,6 +6624,8 @@ export interface operations {
                  *     trained with (P2, P7). A version has one or none.
                  */
                 official?: boolean;
+                /** @description `questionBanks/{bank}` for predictions over any revision of it, or one revision. */
+                questionBank?: string;
             };
             header?: never;
             path?: never;

@@ -1,13 +1,18 @@
 """Step 2: data paths and their codes (rules W4, W5, W6, D9)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from loupe.errors import Violation
 from loupe.translation import joined, sentence
 
 from services.scheduler.domain.spec import TrainingRequest
 from services.scheduler.domain.wizard.findings import not_found
-from services.scheduler.domain.wizard.registry_data import CodeParts, ModelVersionFacts, RegistryData
+from services.scheduler.domain.wizard.registry_data import (
+    CodeCount,
+    CodeParts,
+    ModelVersionFacts,
+    RegistryData,
+)
 
 MAX_DATA_PATHS = 500
 
@@ -63,6 +68,24 @@ def check_paths(paths: Sequence[str], facts: RegistryData) -> list[Violation]:
     return found
 
 
+def check_banks(request: TrainingRequest, facts: RegistryData) -> list[Violation]:
+    """P7: data that versions are tested with is never trained on."""
+    return [
+        Violation(
+            f"data_paths[{index}]",
+            "BANK_IN_TRAINING",
+            sentence(
+                "{path} belongs to {banks}, which versions are tested with; remove the path here, or take it "
+                "out of the question bank",
+                path=path,
+                banks=joined(facts.banks_of(path)),
+            ),
+        )
+        for index, path in enumerate(request.data_paths)
+        if facts.banks_of(path)
+    ]
+
+
 def check_codes(
     request: TrainingRequest, facts: RegistryData, codes: Sequence[str], num_of_classes: int
 ) -> list[Violation]:
@@ -96,7 +119,7 @@ def check_codes(
             )
         else:
             found += _check_parts(at, code, samples, facts.parts.get(code, CodeParts(samples)))
-    return [*found, *check_unlisted_codes(request.data_paths, facts, codes)]
+    return [*found, *check_unlisted_codes(counts, codes)]
 
 
 def _check_parts(at: str, code: str, samples: int, parts: CodeParts) -> list[Violation]:
@@ -132,12 +155,10 @@ def _check_parts(at: str, code: str, samples: int, parts: CodeParts) -> list[Vio
     return []
 
 
-def check_unlisted_codes(
-    paths: Sequence[str], facts: RegistryData, code_list: Iterable[str]
-) -> list[Violation]:
+def check_unlisted_codes(counts: Mapping[str, CodeCount], code_list: Iterable[str]) -> list[Violation]:
     """W5: samples whose code is not in the list are left out; a warning gives their number."""
     listed = set(code_list)
-    unlisted = {code: c.samples for code, c in facts.code_counts(paths).items() if code not in listed}
+    unlisted = {code: count.samples for code, count in counts.items() if code not in listed}
     if not unlisted:
         return []
     names = ", ".join(f"{code} ({samples})" for code, samples in sorted(unlisted.items())[:10])
@@ -192,20 +213,38 @@ def check_training_paths(request: TrainingRequest, facts: RegistryData) -> list[
     ]
 
 
-def check_bound_paths(request: TrainingRequest, parent: ModelVersionFacts | None) -> list[Violation]:
-    """W6: data paths that versions of the model are bound to stay."""
+def check_bound_paths(
+    request: TrainingRequest, facts: RegistryData, parent: ModelVersionFacts | None
+) -> list[Violation]:
+    """W6: data paths that versions of the model are bound to stay, unless they belong to a bank now (P7)."""
     if parent is None:
         return []
     return [
-        Violation(
-            "data_paths",
-            "PARENT_PATH_REMOVED",
-            sentence(
-                "{path} is bound by a version of {model_name} and cannot be left out of a retraining",
-                path=path,
-                model_name=parent.model_name,
-            ),
-        )
+        _check_bound_path(path, parent, facts.banks_of(path))
         for path in parent.data_paths
         if path not in request.data_paths
     ]
+
+
+def _check_bound_path(path: str, parent: ModelVersionFacts, banks: Sequence[str]) -> Violation:
+    if banks:
+        return Violation(
+            "data_paths",
+            "PARENT_PATH_IN_BANK",
+            sentence(
+                "{path} is bound by a version of {model_name} and belongs to {banks} now; it is left out",
+                path=path,
+                model_name=parent.model_name,
+                banks=joined(banks),
+            ),
+            "warning",
+        )
+    return Violation(
+        "data_paths",
+        "PARENT_PATH_REMOVED",
+        sentence(
+            "{path} is bound by a version of {model_name} and cannot be left out of a retraining",
+            path=path,
+            model_name=parent.model_name,
+        ),
+    )

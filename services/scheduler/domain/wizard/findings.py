@@ -14,6 +14,7 @@ ALL_STEPS = 0
 ACKNOWLEDGED_WITH: Mapping[str, str] = {
     "UNACKNOWLEDGED_MISSING_TRAINING_PATHS": "acknowledge_missing_training_paths",
     "UNACKNOWLEDGED_TRAINING_OVERLAP": "acknowledge_training_overlap",
+    "BANK_TRAINED_WITH": "exclude_training_overlap",
 }
 
 Spec = TypeVar("Spec")

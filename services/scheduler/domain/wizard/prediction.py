@@ -21,41 +21,17 @@ def examine_prediction(
     found: dict[int, list[Violation]] = {1: [], 2: [], 3: [], 4: []}
     version = facts.version
     found[1] += check_version(request, version)
-    found[2] += check_paths(request.data_paths, facts)
-    if version is not None:
-        found[2] += check_unlisted_codes(request.data_paths, facts, version.code_list)
+    found[2] += _check_data(request, facts)
     found[2] += check_training_overlap(request, facts.training_overlap)
     found[3] += check_resource(request.compute_resource, facts)
     found[3] += check_priority(request.priority)
-    if request.batch_size > MAX_BATCH_SIZE:
-        found[3].append(
-            Violation(
-                "batch_size",
-                "OUT_OF_RANGE",
-                sentence(
-                    "batch_size must be a whole number from 1 to {limit}, not {batch_size}",
-                    limit=MAX_BATCH_SIZE,
-                    batch_size=request.batch_size,
-                ),
-            )
-        )
-    if not 0 <= request.confidence_threshold < 1:
-        found[3].append(
-            Violation(
-                "confidence_threshold",
-                "OUT_OF_RANGE",
-                sentence(
-                    "confidence_threshold must be in [0, 1), not {confidence_threshold:g}",
-                    confidence_threshold=request.confidence_threshold,
-                ),
-            )
-        )
+    found[3] += _check_parameters(request)
     findings = of_step(found, step)
     if version is None or any(one.severity == "error" for one in findings):
         return Examination(findings, None)
     spec = PredictionSpec(
         model_version=version.name,
-        data_paths=request.data_paths,
+        data_paths=tuple(one.data_path for one in facts.bank.pinned) if facts.bank else request.data_paths,
         compute_resource=request.compute_resource,
         batch_size=request.batch_size or _DEFAULT_BATCH_SIZE,
         confidence_threshold=request.confidence_threshold,
@@ -67,6 +43,9 @@ def examine_prediction(
         classification_only=request.classification_only,
         acknowledge_training_overlap=request.acknowledge_training_overlap,
         training_overlap=facts.training_overlap,
+        question_bank=facts.bank.revision if facts.bank else "",
+        exclude_training_overlap=request.exclude_training_overlap,
+        pinned=facts.bank.pinned if facts.bank else (),
     )
     return Examination(findings, spec)
 
@@ -79,6 +58,79 @@ def check_version(request: PredictionRequest, version: ModelVersionFacts | None)
         return []
     archived = sentence("{version} is archived; its report counts as that of any other", version=version.name)
     return [Violation("model_version", "VERSION_ARCHIVED", archived, "warning")]
+
+
+def _check_data(request: PredictionRequest, facts: RegistryData) -> list[Violation]:
+    """The data paths, or the question bank (P7)."""
+    version, bank = facts.version, facts.bank
+    if not request.question_bank:
+        found = check_paths(request.data_paths, facts)
+        counts = facts.code_counts(request.data_paths)
+        return found + (check_unlisted_codes(counts, version.code_list) if version else [])
+    found = []
+    if request.data_paths:
+        found.append(
+            Violation(
+                "data_paths",
+                "DATA_PATHS_BESIDE_BANK",
+                sentence("a question bank brings its own data; name data paths or a question bank"),
+            )
+        )
+    if bank is None:
+        return [*found, not_found("question_bank", request.question_bank, sentence("question bank"))]
+    if bank.archived:
+        found.append(
+            Violation(
+                "question_bank",
+                "BANK_ARCHIVED",
+                sentence("{bank} is archived; restore it first, or choose another one", bank=bank.name),
+            )
+        )
+    if version is None:
+        return found
+    if version.production_environment != bank.production_environment:
+        found.append(
+            Violation(
+                "question_bank",
+                "BANK_OF_ANOTHER_ENVIRONMENT",
+                sentence(
+                    "{bank} is of {bank_environment}, the version of {version_environment}",
+                    bank=bank.name,
+                    bank_environment=bank.production_environment,
+                    version_environment=version.production_environment or sentence("no environment"),
+                ),
+                "warning",
+            )
+        )
+    return found + check_unlisted_codes(bank.codes, version.code_list)
+
+
+def _check_parameters(request: PredictionRequest) -> list[Violation]:
+    found: list[Violation] = []
+    if request.batch_size > MAX_BATCH_SIZE:
+        found.append(
+            Violation(
+                "batch_size",
+                "OUT_OF_RANGE",
+                sentence(
+                    "batch_size must be a whole number from 1 to {limit}, not {batch_size}",
+                    limit=MAX_BATCH_SIZE,
+                    batch_size=request.batch_size,
+                ),
+            )
+        )
+    if not 0 <= request.confidence_threshold < 1:
+        found.append(
+            Violation(
+                "confidence_threshold",
+                "OUT_OF_RANGE",
+                sentence(
+                    "confidence_threshold must be in [0, 1), not {confidence_threshold:g}",
+                    confidence_threshold=request.confidence_threshold,
+                ),
+            )
+        )
+    return found
 
 
 def check_training_overlap(request: PredictionRequest, overlap: TrainingOverlap | None) -> list[Violation]:
@@ -102,12 +154,57 @@ def check_training_overlap(request: PredictionRequest, overlap: TrainingOverlap 
         "official one",
         trained=trained,
     )
+    if request.exclude_training_overlap:
+        return _check_what_is_left(overlap)
+    if request.question_bank:
+        # Only clean reports stand in the leaderboard of a bank.
+        return [
+            Violation(
+                "exclude_training_overlap",
+                "BANK_TRAINED_WITH",
+                sentence(
+                    "{trained} of {bank} were trained or validated with; judge the version by what is left, "
+                    "or choose another bank",
+                    trained=trained,
+                    bank=request.question_bank,
+                ),
+            )
+        ]
     if request.acknowledge_training_overlap:
         return [Violation("data_paths", "TRAINING_OVERLAP", message, "warning")]
     return [
         Violation(
             "acknowledge_training_overlap",
             "UNACKNOWLEDGED_TRAINING_OVERLAP",
-            sentence("{message}; choose other data, or acknowledge it", message=message),
+            sentence("{message}; choose other data, leave these out, or acknowledge it", message=message),
+        )
+    ]
+
+
+def _check_what_is_left(overlap: TrainingOverlap) -> list[Violation]:
+    left = overlap.sample_count - overlap.affected_sample_count
+    if not left:
+        return [
+            Violation(
+                "exclude_training_overlap",
+                "NOTHING_LEFT",
+                sentence(
+                    "all {count} samples, or their groups, were trained or validated with; choose other data",
+                    count=overlap.sample_count,
+                ),
+            )
+        ]
+    return [
+        Violation(
+            "exclude_training_overlap",
+            "TRAINING_OVERLAP_EXCLUDED",
+            sentence(
+                "{affected} of {count} samples, which were trained or validated with or share a group with "
+                "those, are left out; {left} are judged",
+                affected=overlap.affected_sample_count,
+                count=overlap.sample_count,
+                left=left,
+            ),
+            "warning",
         )
     ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from services.input_specification import InputSpecification
-from services.scheduler.domain.spec import TrainingOverlap
+from services.scheduler.domain.spec import PinnedPath, TrainingOverlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class DataPathFacts:
 
     valid: bool
     codes: Mapping[str, CodeCount] = field(default_factory=dict)
+    # `questionBanks/{bank}` that are tested with it now (P7).
+    banks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,23 @@ class ModelVersionFacts:
         return self.name.split("/")[1]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankFacts:
+    """A revision of a question bank as the registry knows it."""
+
+    # `questionBanks/{bank}/revisions/{number}`.
+    revision: str
+    production_environment: str
+    archived: bool
+    pinned: tuple[PinnedPath, ...]
+    codes: Mapping[str, CodeCount]
+
+    @property
+    def name(self) -> str:
+        """`questionBanks/{bank}`."""
+        return self.revision.partition("/revisions/")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class CodeParts:
     """How the samples of a code can be split (D3)."""
@@ -95,7 +114,14 @@ class RegistryData:
     prior_split_sha256: str = ""
     # How much of a prediction's data its version was trained with (P7).
     training_overlap: TrainingOverlap | None = None
+    # The question bank that a prediction names (P7).
+    bank: BankFacts | None = None
     name_taken: bool = False
+
+    def banks_of(self, data_path: str) -> tuple[str, ...]:
+        """The question banks that are tested with a data path; no training takes it then (P7)."""
+        known = self.paths.get(data_path)
+        return known.banks if known else ()
 
     def code_counts(self, data_paths: Iterable[str]) -> dict[str, CodeCount]:
         """Samples and masks by code, over these data paths together; codes without samples are left out."""

@@ -8,6 +8,7 @@ from loupe.errors import Violation
 
 from services.scheduler.domain.spec import TrainingRequest, TrainingSpec
 from services.scheduler.domain.wizard.data import (
+    check_banks,
     check_bound_paths,
     check_codes,
     check_paths,
@@ -55,11 +56,11 @@ def examine_training(
         model_params, faults = parse_model_params(given, facts.image.classification_networks)
         found[1] += faults
     found[1] += check_parent(request, parent, model_params)
-    found[2] += check_paths(request.data_paths, facts)
+    found[2] += [*check_paths(request.data_paths, facts), *check_banks(request, facts)]
     if codes is not None:
         found[2] += check_codes(request, facts, codes, model_params.num_of_classes if model_params else 0)
     found[2] += check_training_paths(request, facts)
-    found[2] += check_bound_paths(request, parent)
+    found[2] += check_bound_paths(request, facts, parent)
     found[3] += check_resource(request.compute_resource, facts)
     training_params, faults = resolve_training_params(request, facts, parent)
     found[3] += faults

@@ -110,6 +110,8 @@ class Report(_message.Message):
     SEGMENTATION_FIELD_NUMBER: _builtins.int
     DEFINITIONS_FIELD_NUMBER: _builtins.int
     TRAINING_OVERLAP_FIELD_NUMBER: _builtins.int
+    QUESTION_BANK_FIELD_NUMBER: _builtins.int
+    EXCLUDED_SAMPLE_COUNT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`reports/{report}`."""
     kind: Global___ReportKind.ValueType
@@ -125,6 +127,12 @@ class Report(_message.Message):
     below_threshold_count: _builtins.int
     """Samples whose confidence is below the threshold: the share that would go to a human."""
     images_per_s: _builtins.float
+    question_bank: _builtins.str
+    """PREDICTION only: `questionBanks/{bank}/revisions/{number}` that it was made over; empty: plain data paths (P7)."""
+    excluded_sample_count: _builtins.int
+    """PREDICTION only: samples that were left out because the version was trained with them or their groups. They are in
+    no number here.
+    """
     @_builtins.property
     def code_list(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """In order; the first num_of_classes are the classifier's, the rest special defects."""
@@ -177,10 +185,12 @@ class Report(_message.Message):
         segmentation: Global___Segmentation | None = ...,
         definitions: _abc.Iterable[Global___Definition] | None = ...,
         training_overlap: _model_pb2.TrainingOverlap | None = ...,
+        question_bank: _builtins.str = ...,
+        excluded_sample_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["confusion", b"confusion", "create_time", b"create_time", "overall", b"overall", "segmentation", b"segmentation", "training_overlap", b"training_overlap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_threshold_count", b"below_threshold_count", "code_list", b"code_list", "codes", b"codes", "confidence_threshold", b"confidence_threshold", "confusion", b"confusion", "create_time", b"create_time", "data_paths", b"data_paths", "definitions", b"definitions", "images_per_s", b"images_per_s", "kind", b"kind", "model_version", b"model_version", "name", b"name", "nonconforming_count", b"nonconforming_count", "num_of_classes", b"num_of_classes", "overall", b"overall", "segmentation", b"segmentation", "task", b"task", "training_overlap", b"training_overlap", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_threshold_count", b"below_threshold_count", "code_list", b"code_list", "codes", b"codes", "confidence_threshold", b"confidence_threshold", "confusion", b"confusion", "create_time", b"create_time", "data_paths", b"data_paths", "definitions", b"definitions", "excluded_sample_count", b"excluded_sample_count", "images_per_s", b"images_per_s", "kind", b"kind", "model_version", b"model_version", "name", b"name", "nonconforming_count", b"nonconforming_count", "num_of_classes", b"num_of_classes", "overall", b"overall", "question_bank", b"question_bank", "segmentation", b"segmentation", "task", b"task", "training_overlap", b"training_overlap", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

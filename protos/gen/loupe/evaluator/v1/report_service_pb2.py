@@ -28,7 +28,7 @@ from loupe.access.v1 import access_pb2 as loupe_dot_access_dot_v1_dot_access__pb
 from loupe.evaluator.v1 import report_pb2 as loupe_dot_evaluator_dot_v1_dot_report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'loupe/evaluator/v1/report_service.proto\x12\x12loupe.evaluator.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1floupe/evaluator/v1/report.proto\" \n\x10GetReportRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xb9\x01\n\x12ListReportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x15\n\rmodel_version\x18\x03 \x01(\t\x12\x0c\n\x04task\x18\x04 \x01(\t\x12,\n\x04kind\x18\x05 \x01(\x0e\x32\x1e.loupe.evaluator.v1.ReportKind\x12\x17\n\x0f\x63omparable_with\x18\x06 \x01(\t\x12\x10\n\x08official\x18\x07 \x01(\x08\"[\n\x13ListReportsResponse\x12+\n\x07reports\x18\x01 \x03(\x0b\x32\x1a.loupe.evaluator.v1.Report\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x88\x02\n\x18ListSampleResultsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x11\n\ttrue_code\x18\x04 \x01(\t\x12\x16\n\x0epredicted_code\x18\x05 \x01(\t\x12,\n\x07verdict\x18\x06 \x01(\x0e\x32\x1b.loupe.evaluator.v1.Verdict\x12\x31\n\ndecided_by\x18\x07 \x01(\x0e\x32\x1d.loupe.evaluator.v1.DecidedBy\x12\x17\n\x0f\x62\x65low_threshold\x18\x08 \x01(\x08\x12\x10\n\x08order_by\x18\t \x01(\t\"g\n\x19ListSampleResultsResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .loupe.evaluator.v1.SampleResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"=\n\x19GetThresholdCurvesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nthresholds\x18\x02 \x03(\x01\"g\n\x13\x45xportReportRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .loupe.evaluator.v1.ReportFormat\x12\x10\n\x08language\x18\x03 \x01(\t\"\xb8\x02\n\x13\x43reateReportRequest\x12@\n\x06header\x18\x01 \x01(\x0b\x32..loupe.evaluator.v1.CreateReportRequest.HeaderH\x00\x12>\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32-.loupe.evaluator.v1.CreateReportRequest.BatchH\x00\x1aX\n\x06Header\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\x12*\n\x06report\x18\x03 \x01(\x0b\x32\x1a.loupe.evaluator.v1.Report\x1a:\n\x05\x42\x61tch\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .loupe.evaluator.v1.SampleResultB\t\n\x07\x63ontent*t\n\x0cReportFormat\x12\x1d\n\x19REPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n\x12REPORT_FORMAT_JSON\x10\x01\x12\x15\n\x11REPORT_FORMAT_CSV\x10\x02\x12\x16\n\x12REPORT_FORMAT_HTML\x10\x03\x32\xdf\x06\n\rReportService\x12s\n\tGetReport\x12$.loupe.evaluator.v1.GetReportRequest\x1a\x1a.loupe.evaluator.v1.Report\"$\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=reports/*}\x12{\n\x0bListReports\x12&.loupe.evaluator.v1.ListReportsRequest\x1a\'.loupe.evaluator.v1.ListReportsResponse\"\x1b\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/reports\x12\xa6\x01\n\x11ListSampleResults\x12,.loupe.evaluator.v1.ListSampleResultsRequest\x1a-.loupe.evaluator.v1.ListSampleResultsResponse\"4\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=reports/*}/sampleResults\x12\x9e\x01\n\x12GetThresholdCurves\x12-.loupe.evaluator.v1.GetThresholdCurvesRequest\x1a#.loupe.evaluator.v1.ThresholdCurves\"4\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02&\x12$/v1/{name=reports/*}:thresholdCurves\x12\xa9\x01\n\x0c\x45xportReport\x12\'.loupe.evaluator.v1.ExportReportRequest\x1a\x14.google.api.HttpBody\"X\xc8\xf3\x18\x02\xd0\xf3\x18\x02\xf2\xf3\x18\x10\x61pplication/json\xf2\xf3\x18\x08text/csv\xf2\xf3\x18\ttext/html\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=reports/*}:export0\x01\x12\x66\n\x0c\x43reateReport\x12\'.loupe.evaluator.v1.CreateReportRequest\x1a\x1a.loupe.evaluator.v1.Report\"\x0f\xc8\xf3\x18\x08\xd0\xf3\x18\x01\x90\xf4\x18\x80\x80\x80\x04(\x01\x42_\n\x12loupe.evaluator.v1B\x12ReportServiceProtoP\x01Z\x1eloupe/evaluator/v1;evaluatorv1\xaa\x02\x12Loupe.Evaluator.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'loupe/evaluator/v1/report_service.proto\x12\x12loupe.evaluator.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1floupe/evaluator/v1/report.proto\" \n\x10GetReportRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xd0\x01\n\x12ListReportsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x15\n\rmodel_version\x18\x03 \x01(\t\x12\x0c\n\x04task\x18\x04 \x01(\t\x12,\n\x04kind\x18\x05 \x01(\x0e\x32\x1e.loupe.evaluator.v1.ReportKind\x12\x17\n\x0f\x63omparable_with\x18\x06 \x01(\t\x12\x10\n\x08official\x18\x07 \x01(\x08\x12\x15\n\rquestion_bank\x18\x08 \x01(\t\"[\n\x13ListReportsResponse\x12+\n\x07reports\x18\x01 \x03(\x0b\x32\x1a.loupe.evaluator.v1.Report\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x88\x02\n\x18ListSampleResultsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x11\n\ttrue_code\x18\x04 \x01(\t\x12\x16\n\x0epredicted_code\x18\x05 \x01(\t\x12,\n\x07verdict\x18\x06 \x01(\x0e\x32\x1b.loupe.evaluator.v1.Verdict\x12\x31\n\ndecided_by\x18\x07 \x01(\x0e\x32\x1d.loupe.evaluator.v1.DecidedBy\x12\x17\n\x0f\x62\x65low_threshold\x18\x08 \x01(\x08\x12\x10\n\x08order_by\x18\t \x01(\t\"g\n\x19ListSampleResultsResponse\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .loupe.evaluator.v1.SampleResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"=\n\x19GetThresholdCurvesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nthresholds\x18\x02 \x03(\x01\"g\n\x13\x45xportReportRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .loupe.evaluator.v1.ReportFormat\x12\x10\n\x08language\x18\x03 \x01(\t\"\xb8\x02\n\x13\x43reateReportRequest\x12@\n\x06header\x18\x01 \x01(\x0b\x32..loupe.evaluator.v1.CreateReportRequest.HeaderH\x00\x12>\n\x05\x62\x61tch\x18\x02 \x01(\x0b\x32-.loupe.evaluator.v1.CreateReportRequest.BatchH\x00\x1aX\n\x06Header\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\x12*\n\x06report\x18\x03 \x01(\x0b\x32\x1a.loupe.evaluator.v1.Report\x1a:\n\x05\x42\x61tch\x12\x31\n\x07results\x18\x01 \x03(\x0b\x32 .loupe.evaluator.v1.SampleResultB\t\n\x07\x63ontent*t\n\x0cReportFormat\x12\x1d\n\x19REPORT_FORMAT_UNSPECIFIED\x10\x00\x12\x16\n\x12REPORT_FORMAT_JSON\x10\x01\x12\x15\n\x11REPORT_FORMAT_CSV\x10\x02\x12\x16\n\x12REPORT_FORMAT_HTML\x10\x03\x32\xdf\x06\n\rReportService\x12s\n\tGetReport\x12$.loupe.evaluator.v1.GetReportRequest\x1a\x1a.loupe.evaluator.v1.Report\"$\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/{name=reports/*}\x12{\n\x0bListReports\x12&.loupe.evaluator.v1.ListReportsRequest\x1a\'.loupe.evaluator.v1.ListReportsResponse\"\x1b\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/reports\x12\xa6\x01\n\x11ListSampleResults\x12,.loupe.evaluator.v1.ListSampleResultsRequest\x1a-.loupe.evaluator.v1.ListSampleResultsResponse\"4\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=reports/*}/sampleResults\x12\x9e\x01\n\x12GetThresholdCurves\x12-.loupe.evaluator.v1.GetThresholdCurvesRequest\x1a#.loupe.evaluator.v1.ThresholdCurves\"4\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02&\x12$/v1/{name=reports/*}:thresholdCurves\x12\xa9\x01\n\x0c\x45xportReport\x12\'.loupe.evaluator.v1.ExportReportRequest\x1a\x14.google.api.HttpBody\"X\xc8\xf3\x18\x02\xd0\xf3\x18\x02\xf2\xf3\x18\x10\x61pplication/json\xf2\xf3\x18\x08text/csv\xf2\xf3\x18\ttext/html\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/{name=reports/*}:export0\x01\x12\x66\n\x0c\x43reateReport\x12\'.loupe.evaluator.v1.CreateReportRequest\x1a\x1a.loupe.evaluator.v1.Report\"\x0f\xc8\xf3\x18\x08\xd0\xf3\x18\x01\x90\xf4\x18\x80\x80\x80\x04(\x01\x42_\n\x12loupe.evaluator.v1B\x12ReportServiceProtoP\x01Z\x1eloupe/evaluator/v1;evaluatorv1\xaa\x02\x12Loupe.Evaluator.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,28 +48,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REPORTSERVICE'].methods_by_name['ExportReport']._serialized_options = b'\310\363\030\002\320\363\030\002\362\363\030\020application/json\362\363\030\010text/csv\362\363\030\ttext/html\202\323\344\223\002\035\022\033/v1/{name=reports/*}:export'
   _globals['_REPORTSERVICE'].methods_by_name['CreateReport']._loaded_options = None
   _globals['_REPORTSERVICE'].methods_by_name['CreateReport']._serialized_options = b'\310\363\030\010\320\363\030\001\220\364\030\200\200\200\004'
-  _globals['_REPORTFORMAT']._serialized_start=1353
-  _globals['_REPORTFORMAT']._serialized_end=1469
+  _globals['_REPORTFORMAT']._serialized_start=1376
+  _globals['_REPORTFORMAT']._serialized_end=1492
   _globals['_GETREPORTREQUEST']._serialized_start=183
   _globals['_GETREPORTREQUEST']._serialized_end=215
   _globals['_LISTREPORTSREQUEST']._serialized_start=218
-  _globals['_LISTREPORTSREQUEST']._serialized_end=403
-  _globals['_LISTREPORTSRESPONSE']._serialized_start=405
-  _globals['_LISTREPORTSRESPONSE']._serialized_end=496
-  _globals['_LISTSAMPLERESULTSREQUEST']._serialized_start=499
-  _globals['_LISTSAMPLERESULTSREQUEST']._serialized_end=763
-  _globals['_LISTSAMPLERESULTSRESPONSE']._serialized_start=765
-  _globals['_LISTSAMPLERESULTSRESPONSE']._serialized_end=868
-  _globals['_GETTHRESHOLDCURVESREQUEST']._serialized_start=870
-  _globals['_GETTHRESHOLDCURVESREQUEST']._serialized_end=931
-  _globals['_EXPORTREPORTREQUEST']._serialized_start=933
-  _globals['_EXPORTREPORTREQUEST']._serialized_end=1036
-  _globals['_CREATEREPORTREQUEST']._serialized_start=1039
-  _globals['_CREATEREPORTREQUEST']._serialized_end=1351
-  _globals['_CREATEREPORTREQUEST_HEADER']._serialized_start=1192
-  _globals['_CREATEREPORTREQUEST_HEADER']._serialized_end=1280
-  _globals['_CREATEREPORTREQUEST_BATCH']._serialized_start=1282
-  _globals['_CREATEREPORTREQUEST_BATCH']._serialized_end=1340
-  _globals['_REPORTSERVICE']._serialized_start=1472
-  _globals['_REPORTSERVICE']._serialized_end=2335
+  _globals['_LISTREPORTSREQUEST']._serialized_end=426
+  _globals['_LISTREPORTSRESPONSE']._serialized_start=428
+  _globals['_LISTREPORTSRESPONSE']._serialized_end=519
+  _globals['_LISTSAMPLERESULTSREQUEST']._serialized_start=522
+  _globals['_LISTSAMPLERESULTSREQUEST']._serialized_end=786
+  _globals['_LISTSAMPLERESULTSRESPONSE']._serialized_start=788
+  _globals['_LISTSAMPLERESULTSRESPONSE']._serialized_end=891
+  _globals['_GETTHRESHOLDCURVESREQUEST']._serialized_start=893
+  _globals['_GETTHRESHOLDCURVESREQUEST']._serialized_end=954
+  _globals['_EXPORTREPORTREQUEST']._serialized_start=956
+  _globals['_EXPORTREPORTREQUEST']._serialized_end=1059
+  _globals['_CREATEREPORTREQUEST']._serialized_start=1062
+  _globals['_CREATEREPORTREQUEST']._serialized_end=1374
+  _globals['_CREATEREPORTREQUEST_HEADER']._serialized_start=1215
+  _globals['_CREATEREPORTREQUEST_HEADER']._serialized_end=1303
+  _globals['_CREATEREPORTREQUEST_BATCH']._serialized_start=1305
+  _globals['_CREATEREPORTREQUEST_BATCH']._serialized_end=1363
+  _globals['_REPORTSERVICE']._serialized_start=1495
+  _globals['_REPORTSERVICE']._serialized_end=2358
 # @@protoc_insertion_point(module_scope)

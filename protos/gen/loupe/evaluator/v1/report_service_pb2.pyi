@@ -71,6 +71,7 @@ class ListReportsRequest(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     COMPARABLE_WITH_FIELD_NUMBER: _builtins.int
     OFFICIAL_FIELD_NUMBER: _builtins.int
+    QUESTION_BANK_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     page_token: _builtins.str
     model_version: _builtins.str
@@ -84,6 +85,8 @@ class ListReportsRequest(_message.Message):
     """Only official reports (模型评估报告): of each version the newest prediction over data of which no sample and no group was
     trained with (P2, P7). A version has one or none.
     """
+    question_bank: _builtins.str
+    """`questionBanks/{bank}` for predictions over any revision of it, or one revision."""
     def __init__(
         self,
         *,
@@ -94,10 +97,11 @@ class ListReportsRequest(_message.Message):
         kind: _report_pb2.ReportKind.ValueType = ...,
         comparable_with: _builtins.str = ...,
         official: _builtins.bool = ...,
+        question_bank: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparable_with", b"comparable_with", "kind", b"kind", "model_version", b"model_version", "official", b"official", "page_size", b"page_size", "page_token", b"page_token", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparable_with", b"comparable_with", "kind", b"kind", "model_version", b"model_version", "official", b"official", "page_size", b"page_size", "page_token", b"page_token", "question_bank", b"question_bank", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -96,6 +96,7 @@ class DataPath(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     MASK_CODES_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
+    QUESTION_BANKS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`datasets/{dataset}/paths/{path}`."""
     description: _builtins.str
@@ -123,6 +124,10 @@ class DataPath(_message.Message):
         mask, and then only be extended at its end. Manifests carry it in every line with a mask, as `mask_codes`.
         """
 
+    @_builtins.property
+    def question_banks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Banks that are tested with the path now, `questionBanks/{bank}`, sorted. A training with it is refused (P7)."""
+
     def __init__(
         self,
         *,
@@ -137,10 +142,11 @@ class DataPath(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         mask_codes: _abc.Iterable[_builtins.str] | None = ...,
         owner: _builtins.str = ...,
+        question_banks: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_counts", b"code_counts", "create_time", b"create_time", "description", b"description", "mask_codes", b"mask_codes", "mask_count", b"mask_count", "name", b"name", "owner", b"owner", "revision", b"revision", "sample_count", b"sample_count", "status", b"status", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_counts", b"code_counts", "create_time", b"create_time", "description", b"description", "mask_codes", b"mask_codes", "mask_count", b"mask_count", "name", b"name", "owner", b"owner", "question_banks", b"question_banks", "revision", b"revision", "sample_count", b"sample_count", "status", b"status", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

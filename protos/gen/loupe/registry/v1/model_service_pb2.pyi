@@ -192,6 +192,60 @@ class MeasureTrainingOverlapRequest(_message.Message):
 Global___MeasureTrainingOverlapRequest: _TypeAlias = MeasureTrainingOverlapRequest  # noqa: Y015
 
 @_typing.final
+class ExcludeTrainingOverlapRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SNAPSHOTS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`models/{model}/versions/{version}`."""
+    @_builtins.property
+    def snapshots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """`datasets/{dataset}/paths/{path}/snapshots/{sha256}`; at most 500."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        snapshots: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "snapshots", b"snapshots"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExcludeTrainingOverlapRequest: _TypeAlias = ExcludeTrainingOverlapRequest  # noqa: Y015
+
+@_typing.final
+class ExcludeTrainingOverlapResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SNAPSHOTS_FIELD_NUMBER: _builtins.int
+    TRAINING_OVERLAP_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def snapshots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is left of each, in their order; of those of which nothing is left, none."""
+
+    @_builtins.property
+    def training_overlap(self) -> _model_pb2.TrainingOverlap:
+        """Of the snapshots of the request: its affected samples are left out."""
+
+    def __init__(
+        self,
+        *,
+        snapshots: _abc.Iterable[_builtins.str] | None = ...,
+        training_overlap: _model_pb2.TrainingOverlap | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["training_overlap", b"training_overlap"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["snapshots", b"snapshots", "training_overlap", b"training_overlap"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExcludeTrainingOverlapResponse: _TypeAlias = ExcludeTrainingOverlapResponse  # noqa: Y015
+
+@_typing.final
 class CreateModelVersionRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -61,6 +61,11 @@ class ModelServiceStub:
                 request_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.MeasureTrainingOverlapRequest.SerializeToString,
                 response_deserializer=loupe_dot_registry_dot_v1_dot_model__pb2.TrainingOverlap.FromString,
                 _registered_method=True)
+        self.ExcludeTrainingOverlap = channel.unary_unary(
+                '/loupe.registry.v1.ModelService/ExcludeTrainingOverlap',
+                request_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.ExcludeTrainingOverlapRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.ExcludeTrainingOverlapResponse.FromString,
+                _registered_method=True)
         self.CreateModelVersion = channel.unary_unary(
                 '/loupe.registry.v1.ModelService/CreateModelVersion',
                 request_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.CreateModelVersionRequest.SerializeToString,
@@ -132,6 +137,14 @@ class ModelServiceServicer:
         """Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its
         ancestors' as far as it was started from their weights, and those that are under the training paths of their image
         versions.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ExcludeTrainingOverlap(self, request, context):
+        """Pins what is left of snapshots without the samples and groups that made the version's weights (P7). The scheduler
+        calls it, nobody else.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -213,6 +226,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
                     servicer.MeasureTrainingOverlap,
                     request_deserializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.MeasureTrainingOverlapRequest.FromString,
                     response_serializer=loupe_dot_registry_dot_v1_dot_model__pb2.TrainingOverlap.SerializeToString,
+            ),
+            'ExcludeTrainingOverlap': grpc.unary_unary_rpc_method_handler(
+                    servicer.ExcludeTrainingOverlap,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.ExcludeTrainingOverlapRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.ExcludeTrainingOverlapResponse.SerializeToString,
             ),
             'CreateModelVersion': grpc.unary_unary_rpc_method_handler(
                     servicer.CreateModelVersion,
@@ -386,6 +404,33 @@ class ModelService:
             '/loupe.registry.v1.ModelService/MeasureTrainingOverlap',
             loupe_dot_registry_dot_v1_dot_model__service__pb2.MeasureTrainingOverlapRequest.SerializeToString,
             loupe_dot_registry_dot_v1_dot_model__pb2.TrainingOverlap.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ExcludeTrainingOverlap(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.ModelService/ExcludeTrainingOverlap',
+            loupe_dot_registry_dot_v1_dot_model__service__pb2.ExcludeTrainingOverlapRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_model__service__pb2.ExcludeTrainingOverlapResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -45,6 +45,10 @@ class ModelServiceStub:
     ancestors' as far as it was started from their weights, and those that are under the training paths of their image
     versions.
     """
+    ExcludeTrainingOverlap: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.ExcludeTrainingOverlapRequest, _model_service_pb2.ExcludeTrainingOverlapResponse]
+    """Pins what is left of snapshots without the samples and groups that made the version's weights (P7). The scheduler
+    calls it, nobody else.
+    """
     CreateModelVersion: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.CreateModelVersionRequest, _model_pb2.ModelVersion]
     """Numbers a released task; the same task always gets the same version (R1). The scheduler calls it, nobody else."""
     ArchiveModelVersion: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.ArchiveModelVersionRequest, _model_pb2.ModelVersion]
@@ -76,6 +80,10 @@ class ModelServiceAsyncStub(ModelServiceStub):
     """Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its
     ancestors' as far as it was started from their weights, and those that are under the training paths of their image
     versions.
+    """
+    ExcludeTrainingOverlap: _aio.UnaryUnaryMultiCallable[_model_service_pb2.ExcludeTrainingOverlapRequest, _model_service_pb2.ExcludeTrainingOverlapResponse]  # type: ignore[assignment]
+    """Pins what is left of snapshots without the samples and groups that made the version's weights (P7). The scheduler
+    calls it, nobody else.
     """
     CreateModelVersion: _aio.UnaryUnaryMultiCallable[_model_service_pb2.CreateModelVersionRequest, _model_pb2.ModelVersion]  # type: ignore[assignment]
     """Numbers a released task; the same task always gets the same version (R1). The scheduler calls it, nobody else."""
@@ -135,6 +143,16 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         """Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its
         ancestors' as far as it was started from their weights, and those that are under the training paths of their image
         versions.
+        """
+
+    @_abc_1.abstractmethod
+    def ExcludeTrainingOverlap(
+        self,
+        request: _model_service_pb2.ExcludeTrainingOverlapRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_model_service_pb2.ExcludeTrainingOverlapResponse, _abc.Awaitable[_model_service_pb2.ExcludeTrainingOverlapResponse]]:
+        """Pins what is left of snapshots without the samples and groups that made the version's weights (P7). The scheduler
+        calls it, nobody else.
         """
 
     @_abc_1.abstractmethod

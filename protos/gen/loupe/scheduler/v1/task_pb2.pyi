@@ -182,8 +182,8 @@ Global___Network: _TypeAlias = Network  # noqa: Y015
 
 @_typing.final
 class Task(_message.Message):
-    """One wizard submission (training), one question-bank run (prediction), or the package of a version (export). Rules T,
-    P1 and X.
+    """One wizard submission (training), one run over labelled data or a question bank (prediction), or the package of a
+    version (export). Rules T, P1 and X.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -445,6 +445,9 @@ class PredictionSpec(_message.Message):
     CLASSIFICATION_ONLY_FIELD_NUMBER: _builtins.int
     ACKNOWLEDGE_TRAINING_OVERLAP_FIELD_NUMBER: _builtins.int
     TRAINING_OVERLAP_FIELD_NUMBER: _builtins.int
+    QUESTION_BANK_FIELD_NUMBER: _builtins.int
+    EXCLUDE_TRAINING_OVERLAP_FIELD_NUMBER: _builtins.int
+    EXCLUDED_SAMPLE_COUNT_FIELD_NUMBER: _builtins.int
     model_version: _builtins.str
     """`models/{model}/versions/{version}`."""
     compute_resource: _builtins.str
@@ -461,9 +464,17 @@ class PredictionSpec(_message.Message):
     """Acknowledges that the version was trained with some of these samples or groups (P7): the report will not be its
     official one.
     """
+    question_bank: _builtins.str
+    """In place of data_paths: `questionBanks/{bank}`, whose current revision is taken, or
+    `questionBanks/{bank}/revisions/{number}` (P7). In a task always with its number.
+    """
+    exclude_training_overlap: _builtins.bool
+    """Leaves out what the version was trained with, and what shares a group with that: what is left is judged (P7)."""
+    excluded_sample_count: _builtins.int
+    """Output only: how many samples were left out by that. `training_overlap` is of the others."""
     @_builtins.property
     def data_paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The question bank: `datasets/{dataset}/paths/{path}`."""
+        """`datasets/{dataset}/paths/{path}`. Of a task over a question bank those of its revision."""
 
     @_builtins.property
     def snapshots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -488,10 +499,13 @@ class PredictionSpec(_message.Message):
         classification_only: _builtins.bool = ...,
         acknowledge_training_overlap: _builtins.bool = ...,
         training_overlap: _model_pb2.TrainingOverlap | None = ...,
+        question_bank: _builtins.str = ...,
+        exclude_training_overlap: _builtins.bool = ...,
+        excluded_sample_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["training_overlap", b"training_overlap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_training_overlap", b"acknowledge_training_overlap", "batch_size", b"batch_size", "classification_only", b"classification_only", "compute_resource", b"compute_resource", "confidence_threshold", b"confidence_threshold", "data_paths", b"data_paths", "filter_resolution", b"filter_resolution", "model_version", b"model_version", "snapshots", b"snapshots", "training_overlap", b"training_overlap"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_training_overlap", b"acknowledge_training_overlap", "batch_size", b"batch_size", "classification_only", b"classification_only", "compute_resource", b"compute_resource", "confidence_threshold", b"confidence_threshold", "data_paths", b"data_paths", "exclude_training_overlap", b"exclude_training_overlap", "excluded_sample_count", b"excluded_sample_count", "filter_resolution", b"filter_resolution", "model_version", b"model_version", "question_bank", b"question_bank", "snapshots", b"snapshots", "training_overlap", b"training_overlap"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -275,9 +275,9 @@ class ListTasksResponse(_message.Message):
     next_page_token: _builtins.str
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[_task_pb2.Task]:
-        """What T3 shows, and what tells tasks apart; of predictions also their training_overlap. Parameters, data paths,
-        snapshots, preprocessing, stages, hashes and the end of a failure's log are GetTask's: they are most of a task, and
-        nobody reads fifty of them.
+        """What T3 shows, and what tells tasks apart; of predictions also their training_overlap and question_bank.
+        Parameters, data paths, snapshots, preprocessing, stages, hashes and the end of a failure's log are GetTask's: they
+        are most of a task, and nobody reads fifty of them.
         """
 
     def __init__(

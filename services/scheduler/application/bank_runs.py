@@ -1,0 +1,83 @@
+"""New versions are tested with the question banks of their environment (P8)."""
+
+import hashlib
+import logging
+
+from loupe.errors import Aborted, DeadlineExceeded, LoupeError, ResourceExhausted, Unavailable
+
+from services.caller import Caller
+from services.scheduler.application.dependencies import Dependencies
+from services.scheduler.application.submitting import Submissions
+from services.scheduler.domain.spec import BankRunDue, BankToRun, PredictionRequest
+from services.scheduler.storage.bank_runs import BankRuns
+from services.scheduler.storage.tasks import Tasks
+
+_AT_ONCE = 20
+_TRANSIENT = (Aborted, DeadlineExceeded, ResourceExhausted, Unavailable)
+
+_log = logging.getLogger(__name__)
+
+
+class AutomaticRuns:
+    """Submits a prediction for each released version and each bank that wants it.
+
+    The consumer of releases stores which versions are due. A version stays due until every bank has its task,
+    or has refused it: after a crash the request ids find the tasks that are there already (W12).
+    """
+
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._dependencies = dependencies
+        self._submissions = Submissions(dependencies)
+
+    async def run_due(self) -> None:
+        """Submit what is due. What cannot be asked or submitted now stays due; what is refused is done."""
+        async with self._dependencies.sessions.begin() as session:
+            due = await BankRuns(session).due(_AT_ONCE)
+        for version in due:
+            try:
+                await self._run(version)
+            except LoupeError as error:
+                _log.warning(
+                    "question banks not run yet",
+                    extra={"version": version.model_version, "reason": error.reason, "error": error.message},
+                )
+                return
+            async with self._dependencies.sessions.begin() as session:
+                await BankRuns(session).done(version.model_version)
+
+    async def _run(self, version: BankRunDue) -> None:
+        banks = await self._dependencies.registry.banks_to_run(version.production_environment)
+        if not banks:
+            return
+        async with self._dependencies.sessions.begin() as session:
+            training = await Tasks(session).get(version.task.removeprefix("tasks/"))
+        for bank in banks:
+            resource = bank.compute_resource or training.spec.compute_resource
+            await self._submit(version, bank, resource)
+
+    async def _submit(self, version: BankRunDue, bank: BankToRun, compute_resource: str) -> None:
+        request = PredictionRequest(
+            model_version=version.model_version,
+            question_bank=bank.revision,
+            compute_resource=compute_resource,
+            exclude_training_overlap=True,
+        )
+        facts = {"version": version.model_version, "bank": bank.revision}
+        try:
+            task = await self._submissions.create(
+                request, Caller(version.releaser), request_id=_request_id(version, bank)
+            )
+        except _TRANSIENT:
+            raise
+        except LoupeError as error:
+            _log.warning(
+                "question bank cannot be run", extra={**facts, "reason": error.reason, "error": error.message}
+            )
+            return
+        _log.info("question bank is run", extra={**facts, "task": task.name})
+
+
+def _request_id(version: BankRunDue, bank: BankToRun) -> str:
+    """The same for every attempt."""
+    text = f"{version.model_version} {bank.revision}"
+    return f"bank-run-{hashlib.sha256(text.encode()).hexdigest()[:40]}"
