@@ -28,7 +28,7 @@ The model library over HTTP, transcoded from its gRPC contracts by the rules of 
 * Lists are paged: pass `nextPageToken` back as `pageToken`.
 * `Idempotency-Key` is for what a repeat would do twice: tasks and tokens. Whatever else is made has a name of
   the caller's, so that a repeat is 409; every other POST means a state, which a repeat finds reached already.
-* `If-Match` with the `ETag` of a task, model version or user acts only if nobody changed it since.
+* `If-Match` with the `ETag` of a task, model version, user or draft acts only if nobody changed it since.
 * Live parts are server-sent events. Open one again with `Last-Event-ID` and nothing is missed or doubled;
   `event: end` says that there is nothing more to come.
 """

@@ -54,6 +54,7 @@ from loupe.registry.v1 import (
 from loupe.rpc.channel import connect
 from loupe.saving import linked
 from loupe.scheduler.v1 import (
+    draft_service_pb2_grpc,
     queue_service_pb2_grpc,
     task_pb2,
     task_service_pb2,
@@ -74,8 +75,8 @@ class AsyncLoupe:
     """Channels to the services of one installation; an async context manager.
 
     The attributes `images`, `datasets`, `master_data`, `models`, `banks`, `identity`, `tasks`, `reports`,
-    `comparisons`, `leaderboards`, `samples`, `marks` and `queue` are the contracts' own stubs, and `servers`
-    what each server says of itself, by name; the methods are what takes more than one call.
+    `comparisons`, `leaderboards`, `samples`, `marks`, `queue` and `drafts` are the contracts' own stubs, and
+    `servers` what each server says of itself, by name; the methods are what takes more than one call.
     """
 
     def __init__(self, profile: Profile) -> None:
@@ -98,6 +99,7 @@ class AsyncLoupe:
         self.samples = sample_result_service_pb2_grpc.SampleResultServiceStub(self._evaluator)
         self.marks = relabel_service_pb2_grpc.RelabelServiceStub(self._evaluator)
         self.queue = queue_service_pb2_grpc.QueueServiceStub(self._scheduler)
+        self.drafts = draft_service_pb2_grpc.DraftServiceStub(self._scheduler)
         self.servers = {
             name: server_service_pb2_grpc.ServerServiceStub(channel)
             for name, channel in (

@@ -28,7 +28,10 @@ class TrainingRun:
         """Store split and weights; the outcome names both."""
         split_sha256 = await job.store("splits", Path(event.trained.split_path), ".jsonl")
         weights_sha256 = await job.store("weights", Path(event.trained.weights_path), ".safetensors")
-        return Outcome(trained=Outcome.Trained(weights_sha256=weights_sha256, split_sha256=split_sha256))
+        trained = Outcome.Trained(
+            weights_sha256=weights_sha256, split_sha256=split_sha256, throughputs=event.trained.throughputs
+        )
+        return Outcome(trained=trained)
 
 
 class TrainerHandler:

@@ -171,7 +171,11 @@ def test_a_release_is_v3_01_and_happens_once(
     deleted = loupe("delete", trained["name"])
     assert deleted.code == 1
     # W13: filled in with its answers, it could be submitted as it is.
-    assert loupe.json("train", "--retrain", "panel-adc@v3.01", "--check") == {"valid": True, "findings": []}
+    checked = loupe.json("train", "--retrain", "panel-adc@v3.01", "--check")
+    assert (checked["valid"], checked["findings"]) == (True, [])
+    # W14: the training above was measured.
+    assert checked["summary"]["networks"][0]["measuredCount"] == 1
+    assert checked["summary"]["estimatedDuration"].endswith("s")
 
 
 def test_a_version_is_tested_against_a_question_bank(
@@ -303,8 +307,16 @@ def test_wrong_requests_are_refused_with_every_fault_and_nothing_on_stdout(
         ("training_params.classification.max_iter", "OUT_OF_RANGE")
     ]
     assert answer["valid"] is False
-    sound = loupe.json("train", "--check", "--name", "m-1", *common)
-    assert sound == {"valid": True, "findings": []}
+    sound = loupe.json("train", "--check", "--name", "m-1", *common, "--set", "batch_size=16")
+    assert (sound["valid"], sound["findings"]) == (True, [])
+    # W14: what would be trained, in JSON and as tables.
+    assert [one["code"] for one in sound["summary"]["codes"]] == CODES
+    assert sound["summary"]["networks"][0]["batchSize"] == "16"
+    shown = loupe("train", "--check", "--name", "m-1", *common, "--set", "batch_size=16").stdout
+    assert "drawn at submission" in shown
+    # W15: 30 samples of the classes, of which 25 train.
+    (warning,) = loupe.json("train", "--check", "--name", "m-1", *common)["findings"]
+    assert (warning["reason"], warning["step"]) == ("BATCH_LARGER_THAN_TRAINING_SIDE", 3)
 
 
 def test_who_may_not_is_told_and_who_is_unknown_too(loupe: Loupe, panels: Path) -> None:

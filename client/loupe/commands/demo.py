@@ -18,7 +18,7 @@ from loupe.commands.export import save_package
 from loupe.commands.session import Output, Session, local
 from loupe.commands.stack import refuse_on_stack_error
 from loupe.commands.tasks import release_task
-from loupe.commands.train import build_task, findings, train_options, what_is_trained
+from loupe.commands.train import build_task, checked, train_options, what_is_trained
 from loupe.commands.watch import fail_unless_good, follow
 from loupe.errors import FailedPrecondition, NotFound
 from loupe.evaluator.v1 import report_pb2
@@ -285,7 +285,8 @@ async def _submit(
             },
             indent=2,
         )
-    if warnings := [finding for finding in await findings(session, task) if not refuses(finding)]:
+    found = (await checked(session, task)).findings
+    if warnings := [finding for finding in found if not refuses(finding)]:
         session.out.tell(findings_table(warnings))
     return await session.client.submit(task)
 

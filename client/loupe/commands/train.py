@@ -18,7 +18,8 @@ from loupe.language import translated
 from loupe.registry.v1 import algorithm_image_pb2
 from loupe.rendering import message_json
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
-from rich.console import Group
+from loupe.training_summary import training_summary
+from rich.console import Group, RenderableType
 
 AUGMENTATIONS = ("colour", "scale", "flip", "random")
 NETWORKS = ("classification", "segmentation")
@@ -166,6 +167,8 @@ async def train(
 
     All faults are listed together, each with its field and the option that mends it. With --json they are
     {"valid": false, "findings": […]} on stdout. The exit code is 1 if the submission is refused.
+    --check also shows what would be trained, how long it may take, and whether a worker is there; with --json
+    in "summary" (W14).
 
     \b
     Examples:
@@ -181,11 +184,7 @@ async def train(
         _require_beginning(chosen)
     task = await build_task(session, chosen)
     if check is not None:
-        found = await findings(session, task, 0 if check == "all" else int(check))
-        if any(refuses(finding) for finding in found):
-            _refuse(session, found)
-        valid = translated("valid")
-        session.out.answer(_as_json(found), Group(findings_table(found), valid) if found else valid)
+        await _check(session, task, 0 if check == "all" else int(check))
         return
     created = await submitted(session, task, request_id)
     if not watch:
@@ -214,7 +213,7 @@ def what_is_trained(spec: task_pb2.TrainingSpec) -> str:
 
 async def submitted(session: Session, task: task_pb2.Task, request_id: str) -> task_pb2.Task:
     """Submit the task and show its warnings; if it is refused, end with all findings."""
-    found = await findings(session, task)
+    found = (await checked(session, task)).findings
     try:
         created = await session.client.submit(task, request_id=request_id)
     except (InvalidArgument, AlreadyExists):
@@ -227,12 +226,27 @@ async def submitted(session: Session, task: task_pb2.Task, request_id: str) -> t
     return created
 
 
-async def findings(session: Session, task: task_pb2.Task, step: int = 0) -> list[Finding]:
-    """The server's findings on one step of a task, or on all steps (0), before it is submitted."""
-    answer = await session.client.tasks.ValidateTask(
+async def checked(
+    session: Session, task: task_pb2.Task, step: int = 0
+) -> task_service_pb2.ValidateTaskResponse:
+    """What the server finds in one step of a task, or in all steps (0), before it is submitted."""
+    answer: task_service_pb2.ValidateTaskResponse = await session.client.tasks.ValidateTask(
         task_service_pb2.ValidateTaskRequest(task=task, step=step), timeout=60
     )
-    return list(answer.findings)
+    return answer
+
+
+async def _check(session: Session, task: task_pb2.Task, step: int) -> None:
+    """Show the findings; of all steps without a fault also what would be trained (W14)."""
+    answer = await checked(session, task, step)
+    if any(refuses(finding) for finding in answer.findings):
+        _refuse(session, answer.findings)
+    shown: list[RenderableType] = [findings_table(answer.findings)] if answer.findings else []
+    as_json = _as_json(answer.findings)
+    if answer.HasField("summary"):
+        as_json["summary"] = message_json(answer.summary)
+        shown.append(training_summary(answer.summary, seed_is_given=task.training.seed != 0))
+    session.out.answer(as_json, Group(*shown, translated("valid")))
 
 
 def _refuse(session: Session, found: Sequence[Finding]) -> NoReturn:

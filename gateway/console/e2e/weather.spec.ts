@@ -87,5 +87,6 @@ test.describe("without an answer", () => {
     await again.locator('button[type="submit"]').click();
     await expect(again).not.toBeAttached();
     await expect(name).toHaveValue("typed-before-the-end");
+    await send(page, "DELETE", "/v1/drafts/new");
   });
 });

@@ -37,6 +37,7 @@ from services.scheduler.storage.admissions import Admissions
 from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.jobs import QUEUE_CHANNEL, Jobs
 from services.scheduler.storage.tasks import Tasks
+from services.scheduler.storage.throughputs import Throughputs
 
 _log = logging.getLogger(__name__)
 
@@ -91,6 +92,8 @@ class Leases:
             elif isinstance(outcome, Trained):
                 task = locked.task.trained(outcome.weights_sha256, outcome.split_sha256)
                 await self._end(locked, task, outcome_json)
+                if isinstance(task.spec, TrainingSpec):
+                    await Throughputs(session).add(task, task.spec, outcome.throughputs, locked.now)
                 await queue_job(session, task, JobKind.EVALUATE, locked.now)
             elif outcome.retryable:
                 lost = replace(job, finished_token=fencing_token, outcome=outcome_json)
@@ -247,4 +250,7 @@ def _is_repetition(job: Job, fencing_token: int, outcome: Outcome, outcome_json:
 
 
 def _outcome_json(outcome: Outcome) -> str:
-    return json.dumps({"outcome": type(outcome).__name__, **asdict(outcome)}, sort_keys=True)
+    fields = asdict(outcome)
+    # What was measured does not tell outcomes apart: a call may be repeated after an upgrade of the worker.
+    fields.pop("throughputs", None)
+    return json.dumps({"outcome": type(outcome).__name__, **fields}, sort_keys=True)

@@ -3,7 +3,8 @@
 import asyncio
 import json
 import secrets
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 
 from loupe.errors import AlreadyExists, InvalidArgument, NotFound, Violation
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -11,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.caller import Caller
 from services.scheduler.application.dependencies import Dependencies, queue_first_job, record_transition
 from services.scheduler.application.ids import new_id
+from services.scheduler.application.summaries import Summaries
 from services.scheduler.domain.amounts import NOTHING
 from services.scheduler.domain.spec import (
     PredictionRequest,
@@ -20,14 +22,17 @@ from services.scheduler.domain.spec import (
     TrainingSpec,
 )
 from services.scheduler.domain.task import Task, TaskKind, TaskState
-from services.scheduler.domain.wizard.findings import Examination
+from services.scheduler.domain.wizard.findings import ALL_STEPS, Examination
 from services.scheduler.domain.wizard.prediction import check_training_overlap, examine_prediction
-from services.scheduler.domain.wizard.registry_data import ModelVersionFacts
+from services.scheduler.domain.wizard.registry_data import ModelVersionFacts, RegistryData
 from services.scheduler.domain.wizard.summary import codes_to_judge, examine_training, retraining_of
+from services.scheduler.domain.wizard.training_summary import TrainingSummary
 from services.scheduler.storage.tasks import ModelNameTaken, Tasks, digest
 
 MAX_REQUEST_ID_CHARACTERS = 64
 _SEED_BITS = 31
+# Of a prediction, whose data is examined there.
+_DATA_STEP = 2
 
 
 class RequestIdReused(AlreadyExists):
@@ -36,17 +41,28 @@ class RequestIdReused(AlreadyExists):
     reason = "REQUEST_ID_REUSED"
 
 
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """The findings by step; of a training without an error, of which all steps were examined, its summary."""
+
+    by_step: Mapping[int, tuple[Violation, ...]]
+    summary: TrainingSummary | None
+
+
 class Submissions:
     """Creates and validates tasks."""
 
     def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
+        self._summaries = Summaries(dependencies)
 
-    async def validate(
-        self, request: TrainingRequest | PredictionRequest, step: int
-    ) -> tuple[Violation, ...]:
-        """All findings about one step, or about all steps (0). Submits nothing."""
-        return (await self._examine(request, step)).findings
+    async def validate(self, request: TrainingRequest | PredictionRequest, step: int) -> Validated:
+        """All findings about one step, or about all steps (ALL_STEPS). Submits nothing."""
+        examination, facts = await self._examine(request, step)
+        summary = None
+        if step == ALL_STEPS and isinstance(examination.spec, TrainingSpec):
+            summary = await self._summaries.of(examination.spec, facts)
+        return Validated(examination.by_step, summary)
 
     async def draft_retraining(self, parent_version: str) -> TrainingRequest:
         """The answers that a version was trained with, as the start of a retraining (W13)."""
@@ -102,7 +118,7 @@ class Submissions:
         *,
         validate_only: bool,
     ) -> Task:
-        examination = await self._examine(request, step=0)
+        examination, _ = await self._examine(request, ALL_STEPS)
         _refuse_errors(examination)
         spec = examination.spec
         if spec is None:
@@ -140,7 +156,7 @@ class Submissions:
         registry = self._dependencies.registry
         snapshots = [pinned.snapshot for pinned in spec.pinned]
         overlap = await registry.training_overlap(spec.model_version, snapshots)
-        _refuse_errors(Examination(tuple(check_training_overlap(request, overlap)), spec))
+        _refuse_errors(Examination({_DATA_STEP: tuple(check_training_overlap(request, overlap))}, spec))
         if overlap is None or not (spec.exclude_training_overlap and overlap.affected_sample_count):
             return replace(spec, training_overlap=overlap)
         pinned, overlap = await registry.exclude_training_overlap(spec.model_version, snapshots)
@@ -167,10 +183,12 @@ class Submissions:
 
     async def _examine(
         self, request: TrainingRequest | PredictionRequest, step: int
-    ) -> Examination[TrainingSpec] | Examination[PredictionSpec]:
+    ) -> tuple[Examination[TrainingSpec] | Examination[PredictionSpec], RegistryData]:
+        """The findings, and the facts that they are about."""
         registry = self._dependencies.registry
         if isinstance(request, PredictionRequest):
-            return examine_prediction(request, await registry.prediction_facts(request), step)
+            facts = await registry.prediction_facts(request)
+            return examine_prediction(request, facts, step), facts
         facts = await registry.training_facts(request)
         if judged := codes_to_judge(request, facts, step):
             paths = [path for path in dict.fromkeys(request.data_paths) if facts.paths.get(path)]
@@ -181,7 +199,7 @@ class Submissions:
         # From 1 on: 0 means that the server chooses.
         seed = secrets.randbits(_SEED_BITS) + 1
         facts = replace(facts, name_taken=taken, prior_split_sha256=prior_split)
-        return examine_training(request, facts, seed, step)
+        return examine_training(request, facts, seed, step), facts
 
 
 async def _training_of(session: AsyncSession, version: ModelVersionFacts) -> Task:

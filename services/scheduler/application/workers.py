@@ -1,10 +1,19 @@
 """Use cases of QueueService: workers and queue, for operators (T4)."""
 
+from collections.abc import Iterable
+from datetime import datetime
+
 from services.kit.database import database_time
 from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.domain.workers import KnownWorker, Presence, ResourceFigures, figures
 from services.scheduler.storage.jobs import WORKER_SILENCE_LIMIT
 from services.scheduler.storage.workers import Workers
+
+
+def present(workers: Iterable[KnownWorker], now: datetime) -> list[tuple[KnownWorker, Presence]]:
+    """The workers, and whether each is present."""
+    limit_s = WORKER_SILENCE_LIMIT.total_seconds()
+    return [(worker, worker.presence(now, limit_s)) for worker in workers]
 
 
 class QueueOverview:
@@ -20,7 +29,7 @@ class QueueOverview:
             found = await Workers(session).page(
                 self._dependencies.scheduling.lease_s, after=after, limit=limit
             )
-        return [(worker, worker.presence(now, WORKER_SILENCE_LIMIT.total_seconds())) for worker in found]
+        return present(found, now)
 
     async def figures(self) -> list[ResourceFigures]:
         """Waiting and running jobs, by compute resource."""

@@ -1,6 +1,7 @@
 """Leases, heartbeats and outcomes: what a worker and the scheduler exchange about one job."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.scheduler.domain.job import Checkpoint, Job, JobKind, Network
@@ -93,6 +94,8 @@ class Trained:
 
     weights_sha256: str
     split_sha256: str
+    # In images/s, of the networks that this lease trained for the greater part. For estimates only (W14).
+    throughputs: Mapping[Network, float] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)

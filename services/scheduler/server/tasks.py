@@ -19,7 +19,7 @@ from services.scheduler.application.submitting import Submissions
 from services.scheduler.application.task_commands import TaskCommands
 from services.scheduler.application.watching import Watches
 from services.scheduler.domain.listing import TaskView
-from services.scheduler.wire import curves, paging, submissions, tasks
+from services.scheduler.wire import curves, paging, submissions, summaries, tasks
 from services.scheduler.wire.values import id_of, timestamp
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -46,8 +46,13 @@ class TaskServicer(rpc_grpc.TaskServiceServicer):
     async def ValidateTask(self, request: rpc.ValidateTaskRequest, _: Context) -> rpc.ValidateTaskResponse:
         if not 0 <= request.step <= 4:
             raise InvalidArgument(f"step must be 0 (all) or 1 to 4, not {request.step}")
-        findings = await self._submissions.validate(submissions.request(request.task), request.step)
-        return rpc.ValidateTaskResponse(findings=[submissions.finding(one) for one in findings])
+        validated = await self._submissions.validate(submissions.request(request.task), request.step)
+        return rpc.ValidateTaskResponse(
+            findings=[
+                submissions.finding(one, step) for step, found in validated.by_step.items() for one in found
+            ],
+            summary=summaries.summary(validated.summary) if validated.summary else None,
+        )
 
     async def DraftRetraining(
         self, request: rpc.DraftRetrainingRequest, _: Context

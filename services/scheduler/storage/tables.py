@@ -178,3 +178,26 @@ orphan_candidates = sa.Table(
     sa.Column("key", sa.Text, primary_key=True),
     sa.Column("not_before", _time),
 )
+
+throughputs = sa.Table(
+    "throughputs",
+    _metadata,
+    *(sa.Column(name, kind, primary_key=True) for name, kind in _attempt_key),
+    sa.Column("compute_resource", sa.Text),
+    sa.Column("width", sa.Integer),
+    sa.Column("height", sa.Integer),
+    sa.Column("detail", sa.Integer),
+    sa.Column("images_per_s", sa.Double),
+    sa.Column("measure_time", _time),
+)
+
+drafts = sa.Table(
+    "drafts",
+    _metadata,
+    sa.Column("owner", sa.Text, primary_key=True),
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("training", sa.LargeBinary),
+    sa.Column("step", sa.Integer),
+    sa.Column("revision", sa.BigInteger),
+    sa.Column("update_time", _time),
+)

@@ -135,6 +135,11 @@ def outcome_of(message: job_service_pb2.FinishJobRequest) -> Outcome:
             return Trained(
                 sha256(message.trained.weights_sha256, "trained.weights_sha256"),
                 sha256(message.trained.split_sha256, "trained.split_sha256"),
+                {
+                    tasks.network_of(one.network): one.images_per_s
+                    for one in message.trained.throughputs
+                    if finite(one.images_per_s) > 0
+                },
             )
         case "reported":
             if not message.reported.report.startswith("reports/"):

@@ -28,11 +28,11 @@ def request(message: task_pb2.Task) -> TrainingRequest | PredictionRequest:
     """
     match message.WhichOneof("spec"):
         case "training":
-            _refuse_output_only(message.training)
+            refuse_output_only(message.training)
             return _training_request(message.training, message.priority)
         case "prediction":
             spec = message.prediction
-            _refuse_output_only(spec)
+            refuse_output_only(spec)
             return PredictionRequest(
                 model_version=spec.model_version,
                 data_paths=tuple(spec.data_paths),
@@ -56,7 +56,7 @@ def request(message: task_pb2.Task) -> TrainingRequest | PredictionRequest:
             )
 
 
-def _refuse_output_only(spec: task_pb2.TrainingSpec | task_pb2.PredictionSpec) -> None:
+def refuse_output_only(spec: task_pb2.TrainingSpec | task_pb2.PredictionSpec) -> None:
     """What is ignored would be taken for accepted, and other parameters trained than were sent."""
     given = [field.name for field, _ in spec.ListFields() if field.name in OUTPUT_ONLY]
     if given:
@@ -136,8 +136,8 @@ def draft(value: TrainingRequest) -> task_pb2.TrainingSpec:
     )
 
 
-def finding(value: Violation) -> task_service_pb2.ValidateTaskResponse.Finding:
-    """A fault or a warning of the wizard."""
+def finding(value: Violation, step: int) -> task_service_pb2.ValidateTaskResponse.Finding:
+    """A fault or a warning of a step of the wizard."""
     acknowledge_with = ACKNOWLEDGED_WITH.get(value.reason, "")
     return task_service_pb2.ValidateTaskResponse.Finding(
         field=value.field,
@@ -146,4 +146,5 @@ def finding(value: Violation) -> task_service_pb2.ValidateTaskResponse.Finding:
         message_zh=value.message_zh,
         warning=value.severity == "warning" or bool(acknowledge_with),
         acknowledge_with=acknowledge_with,
+        step=step,
     )

@@ -62,7 +62,7 @@ def task(view: TaskView[Task]) -> task_pb2.Task:
     message.stages.extend([stage(one) for one in value.stages])
     match value.spec:
         case TrainingSpec():
-            message.training.CopyFrom(_training(value.spec))
+            message.training.CopyFrom(training(value.spec))
         case PredictionSpec():
             message.prediction.CopyFrom(_prediction(value.spec))
         case ExportSpec():
@@ -77,14 +77,14 @@ def listed_task(view: TaskView[ListedTask]) -> task_pb2.Task:
     spec = view.task.spec
     message = _head(view.task, view.position, spec.compute_resource)
     if view.task.kind is TaskKind.TRAINING:
-        training = message.training
-        training.model_name = spec.model_name
-        training.algorithm_image_version = spec.algorithm_image_version
-        training.production_environment = spec.production_environment
-        training.compute_resource = spec.compute_resource
-        training.train_segmentation = spec.train_segmentation
-        training.parent_version = spec.parent_version
-        training.target_major = spec.target_major
+        head = message.training
+        head.model_name = spec.model_name
+        head.algorithm_image_version = spec.algorithm_image_version
+        head.production_environment = spec.production_environment
+        head.compute_resource = spec.compute_resource
+        head.train_segmentation = spec.train_segmentation
+        head.parent_version = spec.parent_version
+        head.target_major = spec.target_major
     elif spec.format:
         message.export.CopyFrom(_export(spec.tried_version, spec.format, spec.compute_resource))
     else:
@@ -123,7 +123,8 @@ def _head(value: TaskHead, position: QueuePosition | None, compute_resource: str
     )
 
 
-def _training(spec: TrainingSpec) -> task_pb2.TrainingSpec:
+def training(spec: TrainingSpec) -> task_pb2.TrainingSpec:
+    """The spec of a training, with what it resolved to."""
     return task_pb2.TrainingSpec(
         model_name=spec.model_name,
         algorithm_image_version=spec.algorithm_image_version,

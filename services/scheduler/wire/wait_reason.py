@@ -1,8 +1,9 @@
 """Why a task waits, as a message with sentences for users."""
 
 from loupe.scheduler.v1 import task_pb2
-from loupe.translation import sentence
+from loupe.translation import Sentence, sentence
 
+from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import JobKind
 from services.scheduler.domain.queue import QueuePosition, WaitCause, wait_cause
 from services.scheduler.domain.task import TaskHead, TaskState
@@ -27,40 +28,7 @@ def wait_reason(value: TaskHead, position: QueuePosition | None, resource: str) 
         fits=position.fits,
         recovering=position.recovering and value.state is not TaskState.WAITING,
     )
-    worker, work = _WORK[position.kind]
-    match cause:
-        case WaitCause.NO_WORKER_WITH_RESOURCE:
-            message = sentence(
-                "no {worker} with {resource} is there; start one, or choose another resource",
-                worker=worker,
-                resource=resource,
-            )
-        case WaitCause.WORKERS_TOO_SMALL:
-            message = sentence(
-                "it takes {gpus} GPUs, {cpus} CPUs and {gib:.3g} GiB of memory, which no {worker} "
-                "with {resource} has; start a larger one, or choose another resource",
-                worker=worker,
-                gpus=value.takes.gpus,
-                cpus=value.takes.cpus,
-                gib=value.takes.memory_bytes / 2**30,
-                resource=resource,
-            )
-        case WaitCause.RECOVERING:
-            message = (
-                sentence("its trainer was lost; another one goes on from the last checkpoint")
-                if position.kind is JobKind.TRAIN
-                else sentence(
-                    "its {worker} was lost; another one begins the {work} again", worker=worker, work=work
-                )
-            )
-        case WaitCause.ALL_WORKERS_BUSY:
-            message = sentence(
-                "every {worker} with {resource} is busy; position {number} in the queue for {work}",
-                worker=worker,
-                resource=resource,
-                work=work,
-                number=position.number,
-            )
+    message = wait_sentence(cause, position.kind, resource, value.takes, position.number)
     return task_pb2.WaitReason(
         reason=cause,
         message=message.english,
@@ -68,3 +36,43 @@ def wait_reason(value: TaskHead, position: QueuePosition | None, resource: str) 
         queue_position=position.number,
         since=timestamp(position.since),
     )
+
+
+def wait_sentence(
+    cause: WaitCause, kind: JobKind, resource: str, takes: Amounts, number: int | None = None
+) -> Sentence:
+    """Why a job of this kind waits, or would wait; `number` is its position in the queue, if it is there."""
+    worker, work = _WORK[kind]
+    match cause:
+        case WaitCause.NO_WORKER_WITH_RESOURCE:
+            return sentence(
+                "no {worker} with {resource} is there; start one, or choose another resource",
+                worker=worker,
+                resource=resource,
+            )
+        case WaitCause.WORKERS_TOO_SMALL:
+            return sentence(
+                "it takes {gpus} GPUs, {cpus} CPUs and {gib:.3g} GiB of memory, which no {worker} "
+                "with {resource} has; start a larger one, or choose another resource",
+                worker=worker,
+                gpus=takes.gpus,
+                cpus=takes.cpus,
+                gib=takes.memory_bytes / 2**30,
+                resource=resource,
+            )
+        case WaitCause.RECOVERING if kind is JobKind.TRAIN:
+            return sentence("its trainer was lost; another one goes on from the last checkpoint")
+        case WaitCause.RECOVERING:
+            return sentence(
+                "its {worker} was lost; another one begins the {work} again", worker=worker, work=work
+            )
+        case WaitCause.ALL_WORKERS_BUSY if number is None:
+            return sentence("every {worker} with {resource} is busy", worker=worker, resource=resource)
+        case WaitCause.ALL_WORKERS_BUSY:
+            return sentence(
+                "every {worker} with {resource} is busy; position {number} in the queue for {work}",
+                worker=worker,
+                resource=resource,
+                work=work,
+                number=number,
+            )

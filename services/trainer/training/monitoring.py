@@ -114,6 +114,8 @@ class ProgressReporter:
         self._reported = 0
         self._learning_rate = 0.0
         self.images_per_s = 0.0
+        self.throughput = 0.0
+        """Images/s over what was trained here, validations and checkpoints included; 0: too little was."""
         self.score: float | None = None
         """Of the last validation."""
 

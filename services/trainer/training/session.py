@@ -15,7 +15,14 @@ from services.trainer.training.checkpoint import Checkpoint, OtherTraining, Prog
 from services.trainer.training.classification import Classification, initial_network
 from services.trainer.training.learner import Learner
 from services.trainer.training.loop import make_optimiser, train
-from services.trainer.training.monitoring import Channel, Checkpoints, ProgressReporter, Share, emit_log
+from services.trainer.training.monitoring import (
+    Channel,
+    Checkpoints,
+    ProgressReporter,
+    Share,
+    emit_log,
+    network_of,
+)
 from services.trainer.training.preparing import Prepared, prepare
 from services.trainer.training.processes import Group, alone
 from services.trainer.training.recipe import TrainingRecipe
@@ -71,6 +78,7 @@ def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
         validation_iou=reporters[segmentation.name].score if segmentation else None,
         images_per_s=reporter.images_per_s,
         duration_s=round(time.monotonic() - started, 3),
+        throughputs=_throughputs(reporters),
     )
     channel.emit(event_pb2.Event(trained=finished))
 
@@ -175,6 +183,7 @@ def _train(  # noqa: PLR0913, PLR0917 - the parts of a training
         f"{learner.described()}; iterations {start}..{max_iter - 1} on {_device_name(group.device)}, "
         f"{_counted(torch.get_num_threads(), group.size)}, torch {torch.__version__}"
     )
+    begun = time.monotonic()
     with learner.batches(range(start, max_iter)) as batches:
         train(
             learner.network,
@@ -188,6 +197,18 @@ def _train(  # noqa: PLR0913, PLR0917 - the parts of a training
             checkpoints=checkpoints,
             group=group,
         )
+    trained = max_iter - start
+    # The rest after a late checkpoint is mostly warming up.
+    if 2 * trained >= max_iter:
+        reporter.throughput = trained * learner.parameters.batch_size / max(time.monotonic() - begun, 1e-9)
+
+
+def _throughputs(reporters: dict[str, ProgressReporter]) -> list[job_pb2.Throughput]:
+    return [
+        job_pb2.Throughput(network=network_of(name), images_per_s=round(reporter.throughput, 3))
+        for name, reporter in reporters.items()
+        if reporter.throughput
+    ]
 
 
 def _log_changes(before: Progress, now: Progress, reporter: ProgressReporter) -> None:

@@ -33,6 +33,7 @@ from loupe.registry.v1 import (
 )
 from loupe.rpc.channel import connect
 from loupe.scheduler.v1 import (
+    draft_service_pb2_grpc,
     job_pb2,
     job_service_pb2,
     job_service_pb2_grpc,
@@ -77,6 +78,7 @@ class Caller:
         self.tasks: Any = task_service_pb2_grpc.TaskServiceStub(scheduler)
         self.jobs: Any = job_service_pb2_grpc.JobServiceStub(scheduler)
         self.queue: Any = queue_service_pb2_grpc.QueueServiceStub(scheduler)
+        self.drafts: Any = draft_service_pb2_grpc.DraftServiceStub(scheduler)
         self.server: Any = server_service_pb2_grpc.ServerServiceStub(scheduler)
 
     async def get(self, name: str) -> task_pb2.Task:
@@ -314,11 +316,18 @@ class Held:
     async def _finish(self, **outcome: Any) -> None:
         await self.stub.FinishJob(self._request(job_service_pb2.FinishJobRequest, **outcome))
 
-    async def trained(self, weights: str = "") -> None:
+    async def trained(self, weights: str = "", **images_per_s: float) -> None:
+        """With what was measured, by network: `classification=100.0`."""
         await self._finish(
             trained=job_service_pb2.FinishJobRequest.Trained(
                 weights_sha256=weights or sha(self.lease.task),
                 split_sha256=sha("split of " + self.lease.task),
+                throughputs=[
+                    job_pb2.Throughput(
+                        network=task_pb2.Network.Value(f"NETWORK_{network.upper()}"), images_per_s=pace
+                    )
+                    for network, pace in images_per_s.items()
+                ],
             )
         )
 

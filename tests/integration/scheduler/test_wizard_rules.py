@@ -1,4 +1,4 @@
-"""Every rule of the wizard (W1 to W13) through gRPC and through HTTP, on one running stack.
+"""Every rule of the wizard (W1 to W15) through gRPC and through HTTP, on one running stack.
 
 A case changes a valid submission and lists the findings of its step: `field REASON` for each error, `~`
 before a warning, `!` before a warning that must be acknowledged.
@@ -174,13 +174,21 @@ CASES = [
     case("W7", "no such resource", 3, {"compute_resource": "computeResources/x"},
          "compute_resource NOT_FOUND"),
     case("W8", "one parameter", 3, rate(base_lr=0.1)),
-    case("W8", "the greatest that fit", 3, rate(momentum=0.999, weight_decay=0, batch_size=2, max_iter=1)),
+    case("W8", "the greatest that fit", 3, rate(momentum=0.999, weight_decay=0, batch_size=2, max_iter=200)),
     case("W8", "a batch of one", 3, rate(batch_size=1), f"~{_CLASSIFICATION}.batch_size BATCH_OF_ONE"),
     *(case("W8", f"{policy}", 3, rate(lr_policy=policy, gamma=0.999, power=1))
       for policy in ("fixed", "inv", "poly")),
     case("W8", "exp that lives", 3, rate(lr_policy="exp", gamma=0.999)),
-    case("W8", "exp that dies", 3, rate(lr_policy="exp", gamma=0.1, max_iter=40000),
+    case("W8", "exp that dies", 3, rate(lr_policy="exp", gamma=0.1, batch_size=2, max_iter=4000),
          f"~{_CLASSIFICATION}.lr_policy DYING_SCHEDULE"),
+    case("W15", "a batch of all and more", 3, rate(batch_size=1000, max_iter=10),
+         f"~{_CLASSIFICATION}.batch_size BATCH_LARGER_THAN_TRAINING_SIDE"),
+    case("W15", "one look", 3, rate(batch_size=2, max_iter=1), f"~{_CLASSIFICATION}.max_iter FEW_EPOCHS"),
+    case("W15", "the source's own default", 3, rate(batch_size=256, max_iter=40000),
+         f"~{_CLASSIFICATION}.batch_size BATCH_LARGER_THAN_TRAINING_SIDE",
+         f"~{_CLASSIFICATION}.max_iter MANY_EPOCHS"),
+    case("W15", "codes that differ by case", 1, params([*CODES, "tpfip"], 5),
+         f"~{_LIST}[7] CODES_DIFFER_BY_CASE"),
     case("W8", "exp that grows", 3, rate(lr_policy="exp", gamma=1.1),
          f"~{_CLASSIFICATION}.gamma GROWING_SCHEDULE"),
     case("W8", "everything out of range", 3,
@@ -249,21 +257,21 @@ class Http:
     """The gateway's HTTP interface."""
 
     def __init__(self, client: httpx.AsyncClient) -> None:
-        self._client = client
+        self.client = client
 
     async def validate(self, task: task_pb2.Task, step: int) -> list[str]:
         """As Grpc."""
-        answer = await self._client.post("/v1/tasks:validate", json={"task": _json(task), "step": step})
+        answer = await self.client.post("/v1/tasks:validate", json={"task": _json(task), "step": step})
         return [told(finding) for finding in _read(answer, task_service_pb2.ValidateTaskResponse()).findings]
 
     async def create(self, task: task_pb2.Task, request_id: str = "", *, only: bool = False) -> task_pb2.Task:
         """As Grpc; a problem document is raised as its error."""
         body = {"task": _json(task), "requestId": request_id, "validateOnly": only}
-        return _read(await self._client.post("/v1/tasks", json=body), task_pb2.Task())
+        return _read(await self.client.post("/v1/tasks", json=body), task_pb2.Task())
 
     async def draft(self, version: str) -> task_service_pb2.DraftRetrainingResponse:
         """As Grpc."""
-        answer = await self._client.get(f"/v1/{version}:draftRetraining")
+        answer = await self.client.get(f"/v1/{version}:draftRetraining")
         return _read(answer, task_service_pb2.DraftRetrainingResponse())
 
 
@@ -329,7 +337,8 @@ async def world(
         )
     )
     folder = tmp_path_factory.mktemp("wizard") / "images"
-    write_sample(folder, per_code=2, seed=3)
+    # Enough for the default's batch, and for fewer than a thousand epochs of it (W15).
+    write_sample(folder, per_code=10, seed=3)
     await client.import_folder(read_folder(folder), dataset="wizard", path="main")
     for path, counts in ((LONE, {"ONE": 1}), (OTHER, {"X1": 2, "X2": 3}), (VOID, {}), (GONE, {"TPFIP": 2}),
                          (BARE, {"TPFIP": 2, "TTFBS": 2})):  # fmt: skip
@@ -407,6 +416,23 @@ async def test_rule(case: Case, door: Grpc | Http) -> None:
     assert isinstance(refused.value, InvalidArgument)
     errors = {f"{one.field} {one.reason}" for one in refused.value.violations if one.severity == "error"}
     assert errors >= faults
+
+
+async def test_w14_drafts_over_http(world: World) -> None:
+    """The console keeps answers by PATCH with If-Match; a second window's are refused by name."""
+    http = world.doors["http"]
+    assert isinstance(http, Http)
+    address, kept = "/v1/drafts/wizard-rules", {"training": {"modelName": "m"}, "step": 2}
+    assert (await http.client.get(address)).json()["etag"] == ""
+    first = (await http.client.patch(address, json=kept)).json()
+    assert (first["name"], first["training"]["modelName"], first["step"]) == (address[4:], "m", 2)
+    other = {**kept, "step": 3}
+    stale = await http.client.patch(address, json=other, headers={"If-Match": '"1x"'})
+    assert stale.json()["reason"] == "ETAG_MISMATCH"
+    seen = {"If-Match": f'"{first["etag"]}"'}
+    assert (await http.client.patch(address, json=other, headers=seen)).json()["step"] == 3
+    assert (await http.client.delete(address)).status_code == 200
+    assert (await http.client.get(address)).json()["etag"] == ""
 
 
 async def test_w_all_four_steps_are_told_together_at_submission(door: Grpc | Http) -> None:

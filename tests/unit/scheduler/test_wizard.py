@@ -39,7 +39,7 @@ from services.trainer.training.recipe import NetworkParameters
 
 DEFAULTS = {
     "base_lr": 0.02,
-    "batch_size": 32.0,
+    "batch_size": 2.0,
     "max_iter": 300.0,
     "weight_decay": 0.0001,
     "momentum": 0.9,
@@ -186,7 +186,7 @@ def test_a_sound_submission_resolves() -> None:
     assert spec.seed == 42
     assert spec.target_major == 3
     assert spec.training_params == {
-        "classification": {**DEFAULTS, "batch_size": 32, "max_iter": 300},
+        "classification": {**DEFAULTS, "batch_size": 2, "max_iter": 300},
     }
     assert examine(seed=7).spec.seed == 7
 
@@ -595,7 +595,7 @@ def test_w8_an_unknown_key_names_the_nearest(key: str, nearest: str) -> None:
 
 def test_w8_what_is_not_given_is_the_images_default() -> None:
     spec = examine(training_params_json=network(max_iter=1e3)).spec
-    assert spec.training_params["classification"] == {**DEFAULTS, "batch_size": 32, "max_iter": 1000}
+    assert spec.training_params["classification"] == {**DEFAULTS, "batch_size": 2, "max_iter": 1000}
     missing = replace(FACTS, image=replace(IMAGE, default_training_params={}))
     assert {one.reason for one in examine(missing).findings} == {"MISSING_KEY"}
 
@@ -603,7 +603,7 @@ def test_w8_what_is_not_given_is_the_images_default() -> None:
 def test_w8_a_schedule_that_dies_is_a_warning() -> None:
     """With the source document's gamma of 0.1, exp falls to nothing within ten iterations."""
     message = only(
-        examine(training_params_json=network(lr_policy="exp", gamma=0.1, max_iter=40000)),
+        examine(training_params_json=network(lr_policy="exp", gamma=0.1, max_iter=3000)),
         "training_params.classification.lr_policy",
         "DYING_SCHEDULE",
         "warning",
@@ -658,6 +658,75 @@ def test_w8_rates_are_the_formulas_and_what_the_trainer_computes(
         expected = float(base * factor)
     assert trainers == pytest.approx(expected, rel=1e-6, abs=1e-300)
     assert NetworkParams(**resolved).schedule(iteration) == trainers
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "reason"),
+    [
+        # GOOD has 5 of A and 4 of B: 4 and 3 of them train.
+        ({"batch_size": 7, "max_iter": 1000}, None, None),
+        ({"batch_size": 8}, "batch_size", "BATCH_LARGER_THAN_TRAINING_SIDE"),
+        ({"batch_size": 7, "max_iter": 3}, None, None),
+        ({"batch_size": 7, "max_iter": 2}, "max_iter", "FEW_EPOCHS"),
+        ({"batch_size": 7, "max_iter": 1001}, "max_iter", "MANY_EPOCHS"),
+    ],
+)
+def test_w15_a_batch_or_a_run_that_does_not_fit_the_data_is_a_warning(
+    values: dict[str, int], field: str | None, reason: str | None
+) -> None:
+    """Nobody counts epochs by hand: the source's 40,000 iterations of 256 are 14,629 on 700 samples."""
+    examination = examine(training_params_json=network(**values))
+    assert examination.spec is not None, "a warning refuses nothing"
+    told = {(f"training_params.classification.{field}", reason, "warning")} if field else set()
+    assert found(examination) == told
+    assert all(re.search("[\u4e00-\u9fff]", one.message_zh) for one in examination.findings)
+    assert found(examine(training_params_json=network(**values), step=3)) == told
+    assert not examine(training_params_json=network(**values), step=4).findings
+
+
+def test_w15_what_is_advised_is_within_the_limits() -> None:
+    """An advice that leads to the next warning is none."""
+    for values in ({"max_iter": 2, "batch_size": 4}, {"max_iter": 9000, "batch_size": 4}):
+        (finding,) = examine(training_params_json=network(**values)).findings
+        wanted = int(re.findall(r"(\d+) iterations (?:or more|are)", finding.message)[0])
+        assert not examine(training_params_json=network(**{**values, "max_iter": wanted})).findings
+
+
+def test_w15_the_sides_are_those_of_the_chosen_fraction_and_of_the_classes() -> None:
+    """Special codes are not the classifier's: they fill none of its batches."""
+    halves = examine(training_params_json=network(batch_size=6), train_fraction=0.5)
+    assert found(halves) == {
+        ("training_params.classification.batch_size", "BATCH_LARGER_THAN_TRAINING_SIDE", "warning")
+    }
+    text = params(["A", "B", "C", "D"])
+    few = examine(data_paths=(MANY,), model_params_json=text, training_params_json=network(batch_size=15))
+    assert "about 14 samples" in few.findings[0].message
+
+
+def test_w15_segmentation_is_measured_by_its_masks() -> None:
+    """Of A two samples have masks, of B none: then B is what shows no defect, and known too."""
+    facts = replace(FACTS, image=replace(IMAGE, segmentation=True))
+    text = json.dumps({"segmentation": {"batch_size": 5}})
+    examination = examine(facts, training_params_json=text, train_segmentation=True)
+    (finding,) = examination.findings
+    assert finding.field == "training_params.segmentation.batch_size"
+    assert "about 4 samples" in finding.message
+
+
+def test_w15_codes_that_differ_by_case_only_are_a_warning() -> None:
+    """TPFIP and tpfip are one defect to whoever wrote them, and two classes to the network."""
+    mixed = DataPathFacts(valid=True, codes={"A": CodeCount(3), "a": CodeCount(3), "B": CodeCount(3)})
+    facts = replace(FACTS, paths={GOOD: mixed})
+    listed = examine(facts, model_params_json=params(["A", "B", "a"]), step=1)
+    assert found(listed) == {("model_params.code_list[2]", "CODES_DIFFER_BY_CASE", "warning")}
+    assert "a and A at [0]" in listed.findings[0].message
+    unlisted = examine(facts, model_params_json=params(["A", "B"]), step=2)
+    assert found(unlisted) == {
+        ("data_paths", "SAMPLES_OF_UNLISTED_CODES", "warning"),
+        ("data_paths", "CODES_DIFFER_BY_CASE", "warning"),
+    }
+    assert "3 samples have the code a" in unlisted.findings[1].message
+    assert not examine(facts, model_params_json=params(["A", "B", "a"]), step=2).findings
 
 
 def test_w8_a_schedule_that_grows_is_a_warning() -> None:

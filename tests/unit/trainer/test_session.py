@@ -70,6 +70,10 @@ def test_a_training_tells_all_that_the_monitor_shows(order, data_set, packs, tmp
     assert channel.of("log")
 
     finished = channel.events[-1].trained
+    # W14: later trainings are estimated from it.
+    (throughput,) = finished.throughputs
+    assert throughput.network == task_pb2.NETWORK_CLASSIFICATION
+    assert throughput.images_per_s > 0
     lines = [json.loads(line) for line in Path(finished.split_path).read_text().splitlines()]
     assert [line["side"] for line in lines].count("set_aside") == 2
     assert len(lines) == 92

@@ -518,6 +518,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/drafts/{draft}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get draft
+         * @description A draft that is not kept is empty, with an empty etag.
+         *
+         *     Least role: ENGINEER.
+         */
+        get: operations["getDraft"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete draft
+         * @description Forgets the answers; nothing happens where none are kept.
+         *
+         *     Least role: ENGINEER.
+         */
+        delete: operations["deleteDraft"];
+        options?: never;
+        head?: never;
+        /**
+         * Update draft
+         * @description Keeps the answers. Of 50 drafts, one more takes the place of the one that was updated least recently.
+         *
+         *     Least role: ENGINEER.
+         */
+        patch: operations["updateDraft"];
+        trace?: never;
+    };
     "/v1/models": {
         parameters: {
             query?: never;
@@ -2207,6 +2241,31 @@ export interface components {
             /** @description Of its regions; absent where the report has no segmentation. */
             iou?: components["schemas"]["IntersectionOverUnion"];
         };
+        /** @description The samples of a code, over all data paths. The trainer divides them after the resolution filter. */
+        CodeSamples: {
+            code: string;
+            /** @description Not a class of the classifier. */
+            special: boolean;
+            /** Format: int64 */
+            sampleCount: string;
+            /**
+             * Format: int64
+             * @description What a split does not divide: samples of one group, or of equal content (D3).
+             */
+            partCount: string;
+            /**
+             * Format: int64
+             * @description Exact where every sample is a part of its own, none is set aside, and no parent's split holds; else about that many.
+             */
+            trainCount: string;
+            /** Format: int64 */
+            validationCount: string;
+            /**
+             * Format: int64
+             * @description Of the samples, those with a mask.
+             */
+            maskCount: string;
+        };
         CodeScore: {
             code: string;
             /** Format: double */
@@ -2397,6 +2456,28 @@ export interface components {
              * @description From then on the registry purges it: its listing is gone for good.
              */
             purgeTime?: string;
+        };
+        /** @description Answers of the wizard that were not submitted yet (W14). Everybody has drafts of their own, and sees no others. */
+        Draft: {
+            /**
+             * @description `drafts/{draft}`; the id is the client's choice. The console keeps a new model in `new`, and a retraining in
+             *     `{model}.{version}`.
+             */
+            name: string;
+            /** @description As they were given, sound or not; without what is output only. */
+            training?: components["schemas"]["TrainingSpec"];
+            /**
+             * Format: int32
+             * @description The step of the wizard that was looked at last, 1 to 5.
+             */
+            step: number;
+            /**
+             * Format: date-time
+             * @description Output only; absent: nothing is kept.
+             */
+            updateTime?: string;
+            /** @description Output only; changes with every update. Empty: nothing is kept. */
+            etag: string;
         };
         DraftRetrainingResponse: {
             /** @description Its `training`, with an exact parent_version, is what CreateTask takes. */
@@ -2818,6 +2899,36 @@ export interface components {
          * @enum {string}
          */
         Network: "NETWORK_UNSPECIFIED" | "NETWORK_CLASSIFICATION" | "NETWORK_SEGMENTATION";
+        /** @description How one network will be trained. */
+        NetworkPlan: {
+            network: components["schemas"]["Network"];
+            /** @description `ResNet18`; empty for segmentation, whose network the user does not choose. */
+            name: string;
+            /** Format: int64 */
+            maxIter: string;
+            /** Format: int64 */
+            batchSize: string;
+            /**
+             * Format: int64
+             * @description On the training side; of segmentation those with a mask.
+             */
+            trainCount: string;
+            /**
+             * Format: double
+             * @description max_iter · batch_size / train_count; 0 without a sample.
+             */
+            epochs: number;
+            /**
+             * Format: double
+             * @description Median of the latest trainings with this resource and input; 0: none was measured yet.
+             */
+            imagesPerS: number;
+            /**
+             * Format: int32
+             * @description How many trainings that is the median of.
+             */
+            measuredCount: number;
+        };
         /** @description A sample that the resolution filter set aside, or that could not be read (D4). */
         NonconformingSample: {
             /** @description `{code}/{file}`. */
@@ -2895,6 +3006,12 @@ export interface components {
          * @enum {string}
          */
         PasswordState: "PASSWORD_STATE_UNSPECIFIED" | "PASSWORD_STATE_NONE" | "PASSWORD_STATE_ONE_TIME" | "PASSWORD_STATE_OWN";
+        PathSamples: {
+            /** @description `datasets/{dataset}/paths/{path}`. */
+            dataPath: string;
+            /** Format: int64 */
+            sampleCount: string;
+        };
         /**
          * @description Where inside TRAINING, PREDICTING or PACKAGING a task is.
          *
@@ -3848,6 +3965,44 @@ export interface components {
              */
             targetMajor: number;
         };
+        /** @description What a training resolves to before it is submitted (W14). Nothing is pinned yet: the submission resolves anew. */
+        TrainingSummary: {
+            /**
+             * @description With its output-only fields, except `snapshots`. A seed that was left open is drawn here; a submission has it only if
+             *     it sends it.
+             */
+            training?: components["schemas"]["TrainingSpec"];
+            /** @description Of the image version. */
+            input?: components["schemas"]["InputSpecification"];
+            /** @description In the order of code_list. */
+            codes: components["schemas"]["CodeSamples"][];
+            /**
+             * Format: int64
+             * @description Samples of codes that are not in code_list, which are left out (W5).
+             */
+            unlistedSampleCount: string;
+            /** @description In the order of data_paths. */
+            dataPaths: components["schemas"]["PathSamples"][];
+            /** @description In the order in which they are trained. */
+            networks: components["schemas"]["NetworkPlan"][];
+            /** @description Hex SHA-256 of the parent's weights, from which the networks start; empty: from scratch. */
+            warmStartWeightsSha256: string;
+            /** @description Of the compute resource, while the task runs. */
+            takes?: components["schemas"]["Amounts"];
+            /**
+             * @description Of all networks, with their validations; without waiting, preprocessing and evaluation. Absent while one of the
+             *     networks was not measured with this resource and input.
+             * @example 3.5s
+             */
+            estimatedDuration?: string;
+            /** @description For the training, then for its evaluation. */
+            workers: components["schemas"]["WorkersThere"][];
+            /**
+             * Format: int64
+             * @description Jobs of the compute resource that wait already.
+             */
+            waitingCount: string;
+        };
         /** @description Somebody who may hold tokens. Rules A1 and A2. */
         User: {
             /** @description `users/{user}`. */
@@ -3873,6 +4028,8 @@ export interface components {
         };
         ValidateTaskResponse: {
             findings: components["schemas"]["ValidateTaskResponse_Finding"][];
+            /** @description Of all steps (0) of a training without a fault: what will be trained with, and how long it may take (W14). */
+            summary?: components["schemas"]["TrainingSummary"];
         };
         /** @description A fault, which refuses the submission, or a warning, which does not unless it must be acknowledged. */
         ValidateTaskResponse_Finding: {
@@ -3888,6 +4045,11 @@ export interface components {
              *     as a fault.
              */
             acknowledgeWith: string;
+            /**
+             * Format: int32
+             * @description The step of the wizard that it belongs to.
+             */
+            step: number;
         };
         /** @description How good a network is on the validation split at one moment of its training. */
         ValidationPoint: {
@@ -4008,6 +4170,24 @@ export interface components {
          * @enum {string}
          */
         WorkerPresence: "WORKER_PRESENCE_UNSPECIFIED" | "WORKER_PRESENCE_IDLE" | "WORKER_PRESENCE_BUSY" | "WORKER_PRESENCE_GONE";
+        /** @description Who could do a kind of job now. */
+        WorkersThere: {
+            kind: components["schemas"]["JobKind"];
+            /**
+             * Format: int32
+             * @description Present workers with the compute resource that take such jobs.
+             */
+            workerCount: number;
+            /**
+             * Format: int32
+             * @description Of these, those with enough room now.
+             */
+            freeCount: number;
+            /** @description NO_WORKER_WITH_RESOURCE, WORKERS_TOO_SMALL or ALL_WORKERS_BUSY; empty: one is free. */
+            reason: string;
+            message: string;
+            messageZh: string;
+        };
         /** @description What went wrong, as RFC 9457 tells it. */
         Problem: {
             /** Format: uri-reference */
@@ -5347,6 +5527,147 @@ export interface operations {
             404: components["responses"]["Problem404"];
             408: components["responses"]["Problem408"];
             409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            414: components["responses"]["Problem414"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getDraft: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag` of before; 304 if it is the present one. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                draft: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Draft"];
+                };
+            };
+            /** @description What `If-None-Match` names is still the present state. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    deleteDraft: {
+        parameters: {
+            query?: {
+                /** @description Of the draft as it was seen. Empty: whatever it is. */
+                etag?: string;
+            };
+            header?: {
+                /** @description The field `etag`: acts only on the state that was seen. */
+                "If-Match"?: string;
+            };
+            path: {
+                draft: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    updateDraft: {
+        parameters: {
+            query?: {
+                /**
+                 * @description Of the draft as it was seen, empty where nothing was kept; ABORTED if it is another one by now, for example because
+                 *     it is open in a second window.
+                 */
+                etag?: string;
+            };
+            header?: {
+                /** @description The field `etag`: acts only on the state that was seen. */
+                "If-Match"?: string;
+            };
+            path: {
+                draft: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Draft"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Draft"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            412: components["responses"]["Problem412"];
             413: components["responses"]["Problem413"];
             414: components["responses"]["Problem414"];
             415: components["responses"]["Problem415"];

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { dictionaries } from "./index";
+import { wizardWords } from "./wizard";
 
 it("no sentence is missing in either language", () => {
   const empty = (words: object, at = ""): string[] =>
@@ -12,4 +13,6 @@ it("no sentence is missing in either language", () => {
     );
   expect(empty(dictionaries.zh)).toEqual([]);
   expect(empty(dictionaries.en)).toEqual([]);
+  expect(empty(wizardWords.zh)).toEqual([]);
+  expect(empty(wizardWords.en)).toEqual([]);
 });

@@ -179,6 +179,25 @@ def check_unlisted_codes(counts: Mapping[str, CodeCount], code_list: Iterable[st
     ]
 
 
+def check_case_of_data(paths: Sequence[str], facts: RegistryData, codes: Sequence[str]) -> list[Violation]:
+    """W15: an unlisted code of the data that differs from a listed one by case only is probably that code."""
+    by_lower = {code.lower(): code for code in codes}
+    found = []
+    for code, count in sorted(facts.code_counts(paths).items()):
+        listed = by_lower.get(code.lower())
+        if code in codes or listed is None:
+            continue
+        told = sentence(
+            "{count} samples have the code {code}, which differs from {listed} of code_list by case only; "
+            "if they are one code, give the samples that code",
+            count=count.samples,
+            code=code,
+            listed=listed,
+        )
+        found.append(Violation("data_paths", "CODES_DIFFER_BY_CASE", told, "warning"))
+    return found
+
+
 def check_training_paths(request: TrainingRequest, facts: RegistryData) -> list[Violation]:
     """W4: the image's own training paths may be left out if the user acknowledges it."""
     if facts.image is None:

@@ -22,10 +22,15 @@ Spec = TypeVar("Spec")
 
 @dataclass(frozen=True, slots=True)
 class Examination(Generic[Spec]):
-    """All findings, and the spec that the submission resolves to; None if a finding is an error."""
+    """All findings by step, and the spec that the submission resolves to; None if a finding is an error."""
 
-    findings: tuple[Violation, ...]
+    by_step: Mapping[int, tuple[Violation, ...]]
     spec: Spec | None
+
+    @property
+    def findings(self) -> tuple[Violation, ...]:
+        """Of all steps that were examined, in their order."""
+        return tuple(one for findings in self.by_step.values() for one in findings)
 
     @property
     def errors(self) -> tuple[Violation, ...]:
@@ -40,6 +45,11 @@ def not_found(field: str, name: str, kind: Sentence) -> Violation:
     return Violation(field, "NOT_FOUND", sentence('there is no {kind} "{name}"', kind=kind, name=name[:200]))
 
 
-def of_step(found: Mapping[int, Sequence[Violation]], step: int) -> tuple[Violation, ...]:
+def of_step(found: Mapping[int, Sequence[Violation]], step: int) -> dict[int, tuple[Violation, ...]]:
     """The findings of one step, or of all steps."""
-    return tuple(one for number, findings in found.items() if step in (ALL_STEPS, number) for one in findings)
+    return {number: tuple(findings) for number, findings in found.items() if step in (ALL_STEPS, number)}
+
+
+def has_error(by_step: Mapping[int, Sequence[Violation]]) -> bool:
+    """Whether a finding refuses the submission."""
+    return any(one.severity == "error" for findings in by_step.values() for one in findings)

@@ -69,6 +69,23 @@ def code_list_of(given: Mapping[str, Any]) -> tuple[str, ...] | None:
     return _code_list(given.get("code_list"), "code_list")[0]
 
 
+def check_case_of_codes(codes: Sequence[str], field: str = "model_params.code_list") -> list[Violation]:
+    """W15: codes that differ by case only are probably one code that was written in two ways."""
+    found = []
+    first_seen: dict[str, int] = {}
+    for index, code in enumerate(codes):
+        first = first_seen.setdefault(code.lower(), index)
+        if first != index:
+            told = sentence(
+                "{code} and {other} at [{index}] differ by case only; if they are one code, write it one way",
+                code=code,
+                other=codes[first],
+                index=first,
+            )
+            found.append(Violation(f"{field}[{index}]", "CODES_DIFFER_BY_CASE", told, "warning"))
+    return found
+
+
 def model_params_of_data(default: Mapping[str, Any], codes: Iterable[str], network: str) -> dict[str, Any]:
     """The default of W3 for the codes of the data, in the order of the default; special codes stay special.
 

@@ -5,7 +5,13 @@ from loupe.translation import sentence
 
 from services.scheduler.domain.spec import PredictionRequest, PredictionSpec, TrainingOverlap
 from services.scheduler.domain.wizard.data import check_paths, check_unlisted_codes
-from services.scheduler.domain.wizard.findings import ALL_STEPS, Examination, not_found, of_step
+from services.scheduler.domain.wizard.findings import (
+    ALL_STEPS,
+    Examination,
+    has_error,
+    not_found,
+    of_step,
+)
 from services.scheduler.domain.wizard.registry_data import ModelVersionFacts, RegistryData
 from services.scheduler.domain.wizard.training import check_priority, check_resource
 
@@ -27,7 +33,7 @@ def examine_prediction(
     found[3] += check_priority(request.priority)
     found[3] += _check_parameters(request)
     findings = of_step(found, step)
-    if version is None or any(one.severity == "error" for one in findings):
+    if version is None or has_error(findings):
         return Examination(findings, None)
     spec = PredictionSpec(
         model_version=version.name,

@@ -2,26 +2,33 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from loupe.errors import Violation
 
-from services.scheduler.domain.spec import TrainingRequest, TrainingSpec
+from services.scheduler.domain.spec import Preprocessing, TrainingRequest, TrainingSpec
 from services.scheduler.domain.wizard.data import (
     check_banks,
     check_bound_paths,
+    check_case_of_data,
     check_codes,
     check_paths,
     check_training_paths,
 )
-from services.scheduler.domain.wizard.findings import ALL_STEPS, Examination, of_step
+from services.scheduler.domain.wizard.findings import ALL_STEPS, Examination, has_error, of_step
 from services.scheduler.domain.wizard.image import (
     check_environment,
     check_image,
     environment_of,
     resolve_model_params,
 )
-from services.scheduler.domain.wizard.model_params import code_list_of, parse_model_params
+from services.scheduler.domain.wizard.model_params import (
+    ModelParams,
+    check_case_of_codes,
+    code_list_of,
+    parse_model_params,
+)
 from services.scheduler.domain.wizard.name import check_name, check_parent
 from services.scheduler.domain.wizard.preprocessing import check_segmentation, resolve_preprocessing
 from services.scheduler.domain.wizard.registry_data import (
@@ -29,12 +36,14 @@ from services.scheduler.domain.wizard.registry_data import (
     ModelVersionFacts,
     RegistryData,
 )
+from services.scheduler.domain.wizard.run_length import check_run_length, training_sides
 from services.scheduler.domain.wizard.training import (
     check_priority,
     check_resource,
     check_seed,
     resolve_training_params,
 )
+from services.scheduler.domain.wizard.training_params import NetworkParams
 
 _DATA_STEP = 2
 
@@ -58,7 +67,9 @@ def examine_training(
     found[1] += check_parent(request, parent, model_params)
     found[2] += [*check_paths(request.data_paths, facts), *check_banks(request, facts)]
     if codes is not None:
+        found[1] += check_case_of_codes(codes)
         found[2] += check_codes(request, facts, codes, model_params.num_of_classes if model_params else 0)
+        found[2] += check_case_of_data(request.data_paths, facts, codes)
     found[2] += check_training_paths(request, facts)
     found[2] += check_bound_paths(request, facts, parent)
     found[3] += check_resource(request.compute_resource, facts)
@@ -69,12 +80,35 @@ def examine_training(
     preprocessing, faults = resolve_preprocessing(request)
     found[4] += faults
     found[4] += check_segmentation(request, facts)
+    if model_params is not None and training_params is not None and preprocessing is not None:
+        sides = training_sides(
+            model_params.code_list,
+            model_params.num_of_classes,
+            facts.code_counts(request.data_paths),
+            preprocessing.train_fraction,
+        )
+        found[3] += check_run_length(training_params, sides)
     findings = of_step(found, step)
-    if any(one.severity == "error" for one in findings) or facts.image is None:
+    if has_error(findings) or facts.image is None:
         return Examination(findings, None)
     if model_params is None or training_params is None or preprocessing is None:
         return Examination(findings, None)
-    spec = TrainingSpec(
+    answers = replace(request, seed=request.seed or seed)
+    return Examination(findings, _resolved(answers, facts, model_params, training_params, preprocessing))
+
+
+def _resolved(
+    request: TrainingRequest,
+    facts: RegistryData,
+    model_params: ModelParams,
+    training_params: Mapping[str, NetworkParams],
+    preprocessing: Preprocessing,
+) -> TrainingSpec:
+    """The spec of answers without an error."""
+    parent, image = facts.version if request.parent_version else None, facts.image
+    if image is None:  # pragma: no cover -- its absence is an error
+        raise ValueError("answers without an image version resolve to nothing")
+    return TrainingSpec(
         model_name=parent.model_name if parent else request.model_name,
         algorithm_image_version=request.algorithm_image_version,
         production_environment=environment_of(request, facts, parent),
@@ -84,13 +118,13 @@ def examine_training(
         training_params_json=request.training_params_json,
         preprocessing=preprocessing,
         train_segmentation=request.train_segmentation,
-        seed=request.seed or seed,
+        seed=request.seed,
         parent_version=parent.name if parent else "",
         warm_start=request.warm_start,
         acknowledge_missing_training_paths=request.acknowledge_missing_training_paths,
-        segmentation_image=facts.image.segmentation,
-        target_major=facts.image.major,
-        input=facts.image.input,
+        segmentation_image=image.segmentation,
+        target_major=image.major,
+        input=image.input,
         classification_network=model_params.network,
         code_list=model_params.code_list,
         num_of_classes=model_params.num_of_classes,
@@ -98,7 +132,6 @@ def examine_training(
         warm_start_weights_sha256=parent.weights_sha256 if parent and request.warm_start else "",
         prior_split_sha256=facts.prior_split_sha256 if parent else "",
     )
-    return Examination(findings, spec)
 
 
 def codes_to_judge(request: TrainingRequest, facts: RegistryData, step: int = ALL_STEPS) -> tuple[str, ...]:

@@ -1,11 +1,16 @@
-import type { ReactNode } from "react";
+import { Button, Card, Popconfirm } from "antd";
+import { useState, type ReactNode } from "react";
 import { useSearchParams } from "react-router";
-import { api } from "../../api/client";
-import { ids, shortVersion } from "../../api/names";
+import { api, type Schemas } from "../../api/client";
+import { ids, lastPart, shortVersion } from "../../api/names";
 import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
+import { wizardWords } from "../../i18n/wizard";
+import { time } from "../../ui/format";
 import { Page } from "../../ui/Page";
 import { Failure, Loading } from "../../ui/states";
+import { useAction } from "../../ui/useAction";
+import { draftId, draftStore, keptOf, type Draft, type Kept } from "./drafts";
 import { retrainingSpec, type Spec } from "./wizard";
 import { Wizard } from "./Wizard";
 
@@ -20,12 +25,20 @@ const FIRST: Spec = {
   },
 };
 
-/** 新建模型: four steps, each checked by the servers before the next; or a version's answers to change (W). */
+/** 新建模型: four steps and a summary, from the start, from a version's answers (W13) or from a draft (W14). */
 export default function NewModel(): ReactNode {
-  const { t } = useSpeech();
   const [search] = useSearchParams();
   const parent = search.get("parent") ?? "";
-  const draft = useApiQuery(
+  // A draft that another window has kept is read anew.
+  const [round, setRound] = useState(0);
+  return <Beginning key={`${parent} ${round}`} parent={parent} onAgain={() => { setRound(round + 1); }} />;
+}
+
+/** Reads what the wizard may begin with. What fails or changes later takes no answer from the screen. */
+function Beginning({ parent, onAgain }: { parent: string; onAgain: () => void }): ReactNode {
+  const { t } = useSpeech();
+  const id = draftId(parent);
+  const retraining = useApiQuery(
     ["models", parent, "draftRetraining"],
     (signal) => {
       const [model = "", version = ""] = ids(parent);
@@ -33,21 +46,98 @@ export default function NewModel(): ReactNode {
     },
     { enabled: parent !== "", forget: true },
   );
-  if (draft.error) {
+  const draft = useApiQuery(
+    ["drafts", id],
+    (signal) => api.get("/v1/drafts/{draft}", { path: { draft: id }, signal }),
+    { forget: true },
+  );
+  const title = parent ? t.wizard.retrainTitle(shortVersion(parent)) : t.wizard.title;
+  const failed = [retraining, draft].find((query) => query.error && !query.data);
+  if (failed?.error) {
     return (
-      <Page title={t.wizard.retrainTitle(shortVersion(parent))}>
-        <Failure error={draft.error} retry={draft.reload} />
+      <Page title={title}>
+        <Failure error={failed.error} retry={failed.reload} />
       </Page>
     );
   }
-  if (parent && !draft.data) return <Loading />;
+  if (!draft.data || (parent && !retraining.data)) return <Loading />;
+  return (
+    <Opened title={title} parent={parent} found={draft.data} retraining={retraining.data} onAgain={onAgain} />
+  );
+}
+
+interface OpenedProps {
+  title: string;
+  parent: string;
+  found: Draft;
+  retraining: Schemas["DraftRetrainingResponse"] | undefined;
+  onAgain: () => void;
+}
+
+/** The wizard; where there is a draft, once somebody has chosen what to begin with. */
+function Opened({ title, parent, found, retraining, onAgain }: OpenedProps): ReactNode {
+  /** Decided once: what is read again later is what this page has kept. */
+  const [begun, setBegun] = useState<{ etag: string; kept: Kept | undefined } | undefined>(() =>
+    keptOf(found) ? undefined : { etag: "", kept: undefined },
+  );
+  if (!begun) {
+    return (
+      <DraftFound
+        draft={found}
+        title={title}
+        onResume={() => { setBegun({ etag: found.etag, kept: keptOf(found) }); }}
+        onRestart={() => { setBegun({ etag: "", kept: undefined }); }}
+      />
+    );
+  }
+  const pristine = retraining?.task?.training ? retrainingSpec(retraining.task.training) : FIRST;
   return (
     <Wizard
-      key={parent}
-      start={draft.data?.task?.training ? retrainingSpec(draft.data.task.training) : FIRST}
-      locked={draft.data?.lockedDataPaths ?? []}
+      start={begun.kept ? retrainingSpec(begun.kept.training) : pristine}
+      firstStep={begun.kept?.step ?? 0}
+      pristine={pristine}
+      locked={retraining?.lockedDataPaths ?? []}
       parent={parent}
+      draft={{ id: draftId(parent), etag: begun.etag }}
+      onTakeOther={onAgain}
     />
   );
 }
 
+/** 继续草稿 or 重新开始. */
+function DraftFound({
+  draft,
+  title,
+  onResume,
+  onRestart,
+}: {
+  draft: Draft;
+  title: string;
+  onResume: () => void;
+  onRestart: () => void;
+}): ReactNode {
+  const { t, language } = useSpeech();
+  const words = wizardWords[language];
+  const act = useAction();
+  const step = [...t.wizard.steps, words.title][draft.step - 1] ?? "";
+  return (
+    <Page title={title}>
+      <Card size="small" title={words.draftFound}>
+        <p>{words.draftOf(draft.training?.modelName ?? "", step, time(draft.updateTime ?? undefined, language))}</p>
+        <div className="row">
+          <Button type="primary" onClick={onResume}>
+            {words.resume}
+          </Button>
+          <Popconfirm
+            title={words.restartSure}
+            onConfirm={async () => {
+              if (await act(() => draftStore(lastPart(draft.name)).remove())) onRestart();
+            }}
+          >
+            <Button>{words.restart}</Button>
+          </Popconfirm>
+        </div>
+      </Card>
+    </Page>
+  );
+}

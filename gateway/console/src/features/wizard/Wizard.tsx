@@ -1,21 +1,24 @@
 import { App, Button, Card, Steps } from "antd";
 import { useEffect, useRef, useState, type ReactNode } from "react";
 import { useNavigate } from "react-router";
-import { ApiError, api, type Schemas } from "../../api/client";
+import { ApiError, api, isTransient, type Schemas } from "../../api/client";
 import { ids, lastPart, shortVersion } from "../../api/names";
 import { useAlgorithmImages, useDataPaths } from "../../api/queries";
 import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
+import { wizardWords } from "../../i18n/wizard";
 import { newId } from "../../ui/identity";
 import { isSound } from "../../ui/json";
 import { Page } from "../../ui/Page";
 import { Answered, Failure, Nothing } from "../../ui/states";
 import { useDebounced } from "../../ui/useDebounced";
 import { Codes, CodesOfData } from "./Codes";
+import { DraftKeeping } from "./DraftKeeping";
 import { ImageStep } from "./ImageStep";
 import { PathStep } from "./PathStep";
 import { PreprocessingStep } from "./PreprocessingStep";
 import { StepFindings } from "./StepFindings";
+import { SummaryStep } from "./SummaryStep";
 import { TrainingStep } from "./TrainingStep";
 import {
   NO_FINDINGS,
@@ -27,6 +30,7 @@ import {
   identity,
   canContinue,
   isParameterFinding,
+  isSameRun,
   sampleCounts,
   remainingFindings,
   textOf,
@@ -36,6 +40,8 @@ import {
 } from "./wizard";
 
 const LAST = STEPS - 1;
+/** The page after the last step. */
+const SUMMARY = STEPS;
 
 /** Fields of the first step that tell themselves what the servers found in them. */
 function shownFields(image: Schemas["AlgorithmImage"] | undefined): (keyof Spec)[] {
@@ -44,12 +50,27 @@ function shownFields(image: Schemas["AlgorithmImage"] | undefined): (keyof Spec)
     : ["modelName", "algorithmImageVersion", "productionEnvironment"];
 }
 
-export function Wizard({ start, locked, parent }: { start: Spec; locked: string[]; parent: string }): ReactNode {
-  const { t } = useSpeech();
+interface WizardProps {
+  start: Spec;
+  firstStep: number;
+  /** What the answers are before anybody gives one. */
+  pristine: Spec;
+  locked: string[];
+  parent: string;
+  draft: { id: string; etag: string };
+  onTakeOther: () => void;
+}
+
+export function Wizard({ start, firstStep, pristine, locked, parent, draft, onTakeOther }: WizardProps): ReactNode {
+  const { t, language } = useSpeech();
+  const words = wizardWords[language];
   const { message } = App.useApp();
   const navigate = useNavigate();
   const [spec, setSpec] = useState<Spec>(start);
-  const [step, setStep] = useState(0);
+  const [step, setStep] = useState(firstStep);
+  const [submitted, setSubmitted] = useState("");
+  /** Sent without an answer: the same is sent again, which gives the same task (W12). */
+  const [sent, setSent] = useState<{ training: Spec }>();
   const [findings, setFindings] = useState<Findings>(NO_FINDINGS);
   const [confirmed, setConfirmed] = useState<ReadonlySet<string>>(new Set());
   const [error, setError] = useState<ApiError>();
@@ -81,6 +102,7 @@ export function Wizard({ start, locked, parent }: { start: Spec; locked: string[
   };
   const go = (to: number) => {
     setError(undefined);
+    setSent(undefined);
     setStep(to);
     paths.reload();
   };
@@ -120,15 +142,40 @@ export function Wizard({ start, locked, parent }: { start: Spec; locked: string[
   };
   const next = () =>
     guarded(async () => {
-      if (step < LAST) {
-        if (await check([step])) go(step + 1);
-      } else if (await check([...NO_FINDINGS.keys()])) await submit();
+      if (await check([step])) go(step + 1);
     });
-  const submit = async () => {
-    const task = await api.post("/v1/tasks", { body: { task: { training: answers } }, idempotencyKey: requestId });
-    message.success(t.wizard.submitted);
-    await navigate(`/tasks/${lastPart(task.name)}`);
-  };
+  const ofAll = useApiQuery(
+    ["tasks:validate", answers],
+    (signal) => api.post("/v1/tasks:validate", { body: { task: { training: answers } }, signal }),
+    { enabled: step === SUMMARY && known, forget: true, placeholderData: (previous) => previous },
+  );
+  const all = ofAll.data?.findings ?? [];
+  const ready = ofAll.data?.summary && !ofAll.loading && canContinue(all, spec, confirmed);
+  /** Submits what is on screen, seed included; shows it anew where the servers see something else by now (W3a). */
+  const submit = () =>
+    guarded(async () => {
+      const shown = ofAll.data;
+      const seed = shown?.summary?.training?.seed;
+      if (!shown || !seed) return;
+      const task = sent ?? { training: { ...answers, seed } };
+      if (!sent && !isSameRun(shown, await api.post("/v1/tasks:validate", { body: { task } }))) {
+        message.warning(words.changed);
+        ofAll.reload();
+        return;
+      }
+      setSent(task);
+      try {
+        const created = await api.post("/v1/tasks", { body: { task }, idempotencyKey: requestId });
+        message.success(t.wizard.submitted);
+        setSubmitted(`/tasks/${lastPart(created.name)}`);
+      } catch (failure) {
+        if (!isTransient(ApiError.of(failure))) setSent(undefined);
+        throw failure;
+      }
+    });
+  useEffect(() => {
+    if (submitted) void navigate(submitted);
+  }, [submitted, navigate]);
   // What is on screen is held against the server's own rules as soon as it rests (W3, W8).
   const rested = useDebounced(step === 0 ? params.model : step === 2 ? params.training : "", 500);
   const latestAnswers = useRef(answers);
@@ -167,15 +214,15 @@ export function Wizard({ start, locked, parent }: { start: Spec; locked: string[
     ((step === 0 && (isParameterFinding(finding) || fields.some((name) => isAbout(finding, name)))) ||
       (step === 2 && isParameterFinding(finding)));
   const listed =
-    step < LAST
+    step < SUMMARY
       ? [{ step, findings: shared.findings.filter((finding) => !isShownElsewhere(finding)) }]
-      : findings.map((of, at) => ({ step: at, title: t.wizard.steps[at] ?? "", findings: of }));
+      : t.wizard.steps.map((title, at) => ({ step: at, title, findings: all.filter((one) => one.step === at + 1) }));
   return (
     <Page title={parent ? t.wizard.retrainTitle(shortVersion(parent)) : t.wizard.title}>
       <Steps
         size="small"
         current={step}
-        items={t.wizard.steps.map((title, at) => ({ title, disabled: busy || at > step }))}
+        items={[...t.wizard.steps, words.title].map((title, at) => ({ title, disabled: busy || at > step }))}
         onChange={go}
         style={{ marginBottom: 16 }}
       />
@@ -228,7 +275,15 @@ export function Wizard({ start, locked, parent }: { start: Spec; locked: string[
           <Codes text={params.model} counts={counts} />
         </Card>
       )}
+      {step === SUMMARY && (
+        <Answered query={ofAll}>
+          {({ summary }) => summary && <SummaryStep summary={summary} />}
+        </Answered>
+      )}
       <div style={{ display: "grid", gap: 8, margin: "12px 0" }}>
+        {step === SUMMARY && ofAll.data && (
+          <h2 style={{ fontSize: 14, margin: 0 }}>{all.length ? words.findings : words.noFindings}</h2>
+        )}
         <StepFindings found={listed} spec={spec} confirmed={confirmed} onConfirm={confirm} onGo={go} />
         {error && <Failure error={error} />}
       </div>
@@ -241,9 +296,22 @@ export function Wizard({ start, locked, parent }: { start: Spec; locked: string[
         >
           {t.common.previous}
         </Button>
-        <Button type="primary" loading={busy} disabled={malformed} onClick={next}>
-          {step < LAST ? t.common.next : t.wizard.submit}
-        </Button>
+        {step < SUMMARY ? (
+          <Button type="primary" loading={busy} disabled={malformed} onClick={next}>
+            {t.common.next}
+          </Button>
+        ) : (
+          <Button type="primary" loading={busy} disabled={malformed || !ready} onClick={submit}>
+            {t.wizard.submit}
+          </Button>
+        )}
+        <DraftKeeping
+          {...draft}
+          answered={JSON.stringify(spec) !== JSON.stringify(pristine)}
+          kept={{ training: spec, step }}
+          submitted={submitted !== ""}
+          onTakeOther={onTakeOther}
+        />
       </div>
     </Page>
   );

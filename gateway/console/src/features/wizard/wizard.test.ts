@@ -9,6 +9,8 @@ import {
   type Finding,
   identity,
   canContinue,
+  isSameRun,
+  type Checked,
   NO_FINDINGS,
   sampleCounts,
   editorText,
@@ -184,5 +186,35 @@ describe("warnings stay until each is confirmed (W4, W14)", () => {
     expect(remainingFindings(found, { dataPaths: [] })).toEqual([[name, codes], [], [rate], []]);
     expect(remainingFindings(found, { trainingParamsJson: "{}" })).toEqual([[name, codes], [warning, codes], [], []]);
     expect(remainingFindings(found, { algorithmImageVersion: "b" })).toEqual(NO_FINDINGS);
+  });
+});
+
+describe("what is submitted is what was shown (W3a, W14)", () => {
+  const checked = (part: object, findings: Finding[] = []): Checked => ({
+    findings,
+    summary: {
+      training: { seed: "7" }, codes: [], dataPaths: [], unlistedSampleCount: "0", warmStartWeightsSha256: "",
+      workers: [], waitingCount: "0", networks: [{ network: "NETWORK_CLASSIFICATION", imagesPerS: 0, trainCount: "9" }],
+      ...part,
+    } as unknown as NonNullable<Checked["summary"]>,
+  });
+
+  it("is the same run whoever works and waits by now", () => {
+    const network = { network: "NETWORK_CLASSIFICATION", imagesPerS: 80, trainCount: "9" };
+    const later = checked({ waitingCount: "3", estimatedDuration: "9s", networks: [network] });
+    expect(isSameRun(checked({}), later)).toBe(true);
+  });
+
+  it("is another run where samples, seed or a warning are others, or where it would be refused", () => {
+    const network = { network: "NETWORK_CLASSIFICATION", imagesPerS: 0, trainCount: "10" };
+    const finding = { field: "a", reason: "B", message: "c", messageZh: "d", warning: true } as Finding;
+    for (const now of [
+      checked({ networks: [network] }),
+      checked({ training: { seed: "8" } }),
+      checked({ unlistedSampleCount: "1" }),
+      checked({}, [finding]),
+      { findings: [] },
+    ])
+      expect(isSameRun(checked({}), now)).toBe(false);
   });
 });

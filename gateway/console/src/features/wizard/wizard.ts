@@ -4,6 +4,9 @@ import type { DeepPartial, Schemas } from "../../api/client";
 export type Spec = DeepPartial<Schemas["TrainingSpec"]>;
 export type Finding = Schemas["ValidateTaskResponse_Finding"];
 
+/** What the servers say of all steps together. */
+export type Checked = Schemas["ValidateTaskResponse"];
+
 export const STEPS = 4;
 /** What the servers found, by step. */
 export type Findings = readonly (readonly Finding[])[];
@@ -134,6 +137,30 @@ export function isConfirmed(finding: Finding, spec: Spec, confirmed: ReadonlySet
 /** Whether one may go on: no fault, and every warning was confirmed, which can only be done where it is on screen. */
 export function canContinue(findings: readonly Finding[], spec: Spec, confirmed: ReadonlySet<string>): boolean {
   return findings.every((finding) => finding.warning && isConfirmed(finding, spec, confirmed));
+}
+
+/**
+ * Whether the servers would run what they said before, and warn of the same. How fast the machines are and which of
+ * them are there may change meanwhile.
+ */
+export function isSameRun(shown: Checked, now: Checked): boolean {
+  const run = ({ findings, summary }: Checked) =>
+    JSON.stringify([
+      findings.map(identity),
+      summary && [
+        summary.training,
+        summary.input,
+        summary.codes,
+        summary.unlistedSampleCount,
+        summary.dataPaths,
+        summary.networks.map(({ network, name, maxIter, batchSize, trainCount }) => [
+          network, name, maxIter, batchSize, trainCount,
+        ]),
+        summary.warmStartWeightsSha256,
+        summary.takes,
+      ],
+    ]);
+  return now.summary !== undefined && run(shown) === run(now);
 }
 
 /** The answers with a part of them changed. What training paths are missing is acknowledged of what was chosen (W4). */

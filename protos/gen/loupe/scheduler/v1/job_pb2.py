@@ -30,7 +30,7 @@ from loupe.registry.v1 import model_pb2 as loupe_dot_registry_dot_v1_dot_model__
 from loupe.scheduler.v1 import task_pb2 as loupe_dot_scheduler_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cloupe/scheduler/v1/job.proto\x12\x12loupe.scheduler.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'loupe/registry/v1/algorithm_image.proto\x1a\x1dloupe/registry/v1/model.proto\x1a\x1dloupe/scheduler/v1/task.proto\"\x8f\x03\n\x08JobLease\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x15\n\rfencing_token\x18\x04 \x01(\x03\x12+\n\x08\x64uration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x04kind\x18\x06 \x01(\x0e\x32\x1b.loupe.scheduler.v1.JobKind\x12.\n\x05train\x18\x07 \x01(\x0b\x32\x1d.loupe.scheduler.v1.TrainWorkH\x00\x12\x34\n\x08\x65valuate\x18\x08 \x01(\x0b\x32 .loupe.scheduler.v1.EvaluateWorkH\x00\x12\x32\n\x07predict\x18\t \x01(\x0b\x32\x1f.loupe.scheduler.v1.PredictWorkH\x00\x12\x32\n\x07package\x18\x0b \x01(\x0b\x32\x1f.loupe.scheduler.v1.PackageWorkH\x00\x12\x12\n\nrecoveries\x18\n \x01(\x05\x42\x06\n\x04work\";\n\x07\x41mounts\x12\x0c\n\x04gpus\x18\x01 \x01(\r\x12\x0c\n\x04\x63pus\x18\x02 \x01(\r\x12\x14\n\x0cmemory_bytes\x18\x03 \x01(\x04\"-\n\x08Manifest\x12\x11\n\tdata_path\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\"\xb2\x04\n\tTrainWork\x12/\n\tmanifests\x18\x01 \x03(\x0b\x32\x1c.loupe.scheduler.v1.Manifest\x12\x11\n\tcode_list\x18\x02 \x03(\t\x12\x16\n\x0enum_of_classes\x18\x03 \x01(\r\x12\x1e\n\x16\x63lassification_network\x18\x04 \x01(\t\x12\x34\n\x05input\x18\x05 \x01(\x0b\x32%.loupe.registry.v1.InputSpecification\x12\x30\n\x0ftraining_params\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12>\n\rpreprocessing\x18\x07 \x01(\x0b\x32\'.loupe.scheduler.v1.PreprocessingParams\x12\x0c\n\x04seed\x18\x08 \x01(\x03\x12\x1a\n\x12train_segmentation\x18\t \x01(\x08\x12!\n\x19warm_start_weights_sha256\x18\n \x01(\t\x12.\n\x06resume\x18\x0b \x01(\x0b\x32\x1e.loupe.scheduler.v1.Checkpoint\x12\x39\n\x06origin\x18\x0c \x03(\x0b\x32).loupe.scheduler.v1.TrainWork.OriginEntry\x12\x1a\n\x12prior_split_sha256\x18\r \x01(\t\x1a-\n\x0bOriginEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xac\x01\n\x0c\x45valuateWork\x12\x16\n\x0eweights_sha256\x18\x01 \x01(\t\x12\x14\n\x0csplit_sha256\x18\x02 \x01(\t\x12/\n\tmanifests\x18\x03 \x03(\x0b\x32\x1c.loupe.scheduler.v1.Manifest\x12\x12\n\nbatch_size\x18\x04 \x01(\r\x12\x11\n\tcode_list\x18\x05 \x03(\t\x12\x16\n\x0enum_of_classes\x18\x06 \x01(\r\"\xf6\x02\n\x0bPredictWork\x12\x16\n\x0eweights_sha256\x18\x01 \x01(\t\x12/\n\tmanifests\x18\x02 \x03(\x0b\x32\x1c.loupe.scheduler.v1.Manifest\x12\x12\n\nbatch_size\x18\x03 \x01(\r\x12\x1c\n\x14\x63onfidence_threshold\x18\x04 \x01(\x01\x12\x19\n\x11\x66ilter_resolution\x18\x05 \x01(\x08\x12\x11\n\tcode_list\x18\x06 \x03(\t\x12\x16\n\x0enum_of_classes\x18\x07 \x01(\r\x12\x15\n\rmodel_version\x18\x08 \x01(\t\x12\x1b\n\x13\x63lassification_only\x18\t \x01(\x08\x12<\n\x10training_overlap\x18\n \x01(\x0b\x32\".loupe.registry.v1.TrainingOverlap\x12\x15\n\rquestion_bank\x18\x0b \x01(\t\x12\x1d\n\x15\x65xcluded_sample_count\x18\x0c \x01(\x03\"n\n\x0bPackageWork\x12\x16\n\x0eweights_sha256\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\x30\n\x06\x66ormat\x18\x03 \x01(\x0e\x32 .loupe.registry.v1.PackageFormat\"b\n\nCheckpoint\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x16\n\x0enext_iteration\x18\x02 \x01(\x03\x12,\n\x07network\x18\x03 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\"\x92\x01\n\nLossPoints\x12,\n\x07network\x18\x01 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x17\n\x0f\x66irst_iteration\x18\x02 \x01(\x03\x12\x0e\n\x06losses\x18\x03 \x03(\x02\x12-\n\tstep_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"[\n\x08LogLines\x12,\n\x07network\x18\x01 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x12\n\nfirst_line\x18\x02 \x01(\x03\x12\r\n\x05lines\x18\x03 \x03(\t\"t\n\x10ValidationReport\x12,\n\x07network\x18\x01 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x32\n\x05point\x18\x02 \x01(\x0b\x32#.loupe.scheduler.v1.ValidationPoint\"c\n\x08Position\x12,\n\x07network\x18\x01 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x16\n\x0enext_iteration\x18\x02 \x01(\x03\x12\x11\n\tnext_line\x18\x03 \x01(\x03*z\n\x07JobKind\x12\x18\n\x14JOB_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eJOB_KIND_TRAIN\x10\x01\x12\x15\n\x11JOB_KIND_EVALUATE\x10\x02\x12\x14\n\x10JOB_KIND_PREDICT\x10\x03\x12\x14\n\x10JOB_KIND_PACKAGE\x10\x04\x42U\n\x12loupe.scheduler.v1B\x08JobProtoP\x01Z\x1eloupe/scheduler/v1;schedulerv1\xaa\x02\x12Loupe.Scheduler.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cloupe/scheduler/v1/job.proto\x12\x12loupe.scheduler.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\'loupe/registry/v1/algorithm_image.proto\x1a\x1dloupe/registry/v1/model.proto\x1a\x1dloupe/scheduler/v1/task.proto\"\x8f\x03\n\x08JobLease\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x15\n\rfencing_token\x18\x04 \x01(\x03\x12+\n\x08\x64uration\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12)\n\x04kind\x18\x06 \x01(\x0e\x32\x1b.loupe.scheduler.v1.JobKind\x12.\n\x05train\x18\x07 \x01(\x0b\x32\x1d.loupe.scheduler.v1.TrainWorkH\x00\x12\x34\n\x08\x65valuate\x18\x08 \x01(\x0b\x32 .loupe.scheduler.v1.EvaluateWorkH\x00\x12\x32\n\x07predict\x18\t \x01(\x0b\x32\x1f.loupe.scheduler.v1.PredictWorkH\x00\x12\x32\n\x07package\x18\x0b \x01(\x0b\x32\x1f.loupe.scheduler.v1.PackageWorkH\x00\x12\x12\n\nrecoveries\x18\n \x01(\x05\x42\x06\n\x04work\";\n\x07\x41mounts\x12\x0c\n\x04gpus\x18\x01 \x01(\r\x12\x0c\n\x04\x63pus\x18\x02 \x01(\r\x12\x14\n\x0cmemory_bytes\x18\x03 \x01(\x04\"P\n\nThroughput\x12,\n\x07network\x18\x01 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x14\n\x0cimages_per_s\x18\x02 \x01(\x01\"-\n\x08Manifest\x12\x11\n\tdata_path\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\"\xb2\x04\n\tTrainWork\x12/\n\tmanifests\x18\x01 \x03(\x0b\x32\x1c.loupe.scheduler.v1.Manifest\x12\x11\n\tcode_list\x18\x02 \x03(\t\x12\x16\n\x0enum_of_classes\x18\x03 \x01(\r\x12\x1e\n\x16\x63lassification_network\x18\x04 \x01(\t\x12\x34\n\x05input\x18\x05 \x01(\x0b\x32%.loupe.registry.v1.InputSpecification\x12\x30\n\x0ftraining_params\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\x12>\n\rpreprocessing\x18\x07 \x01(\x0b\x32\'.loupe.scheduler.v1.PreprocessingParams\x12\x0c\n\x04seed\x18\x08 \x01(\x03\x12\x1a\n\x12train_segmentation\x18\t \x01(\x08\x12!\n\x19warm_start_weights_sha256\x18\n \x01(\t\x12.\n\x06resume\x18\x0b \x01(\x0b\x32\x1e.loupe.scheduler.v1.Checkpoint\x12\x39\n\x06origin\x18\x0c \x03(\x0b\x32).loupe.scheduler.v1.TrainWork.OriginEntry\x12\x1a\n\x12prior_split_sha256\x18\r \x01(\t\x1a-\n\x0bOriginEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xac\x01\n\x0c\x45valuateWork\x12\x16\n\x0eweights_sha256\x18\x01 \x01(\t\x12\x14\n\x0csplit_sha256\x18\x02 \x01(\t\x12/\n\tmanifests\x18\x03 \x03(\x0b\x32\x1c.loupe.scheduler.v1.Manifest\x12\x12\n\nbatch_size\x18\x04 \x01(\r\x12\x11\n\tcode_list\x18\x05 \x03(\t\x12\x16\n\x0enum_of_classes\x18\x06 \x01(\r\"\xf6\x02\n\x0bPredictWork\x12\x16\n\x0eweights_sha256\x18\x01 \x01(\t\x12/\n\tmanifests\x18\x02 \x03(\x0b\x32\x1c.loupe.scheduler.v1.Manifest\x12\x12\n\nbatch_size\x18\x03 \x01(\r\x12\x1c\n\x14\x63onfidence_threshold\x18\x04 \x01(\x01\x12\x19\n\x11\x66ilter_resolution\x18\x05 \x01(\x08\x12\x11\n\tcode_list\x18\x06 \x03(\t\x12\x16\n\x0enum_of_classes\x18\x07 \x01(\r\x12\x15\n\rmodel_version\x18\x08 \x01(\t\x12\x1b\n\x13\x63lassification_only\x18\t \x01(\x08\x12<\n\x10training_overlap\x18\n \x01(\x0b\x32\".loupe.registry.v1.TrainingOverlap\x12\x15\n\rquestion_bank\x18\x0b \x01(\t\x12\x1d\n\x15\x65xcluded_sample_count\x18\x0c \x01(\x03\"n\n\x0bPackageWork\x12\x16\n\x0eweights_sha256\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\x30\n\x06\x66ormat\x18\x03 \x01(\x0e\x32 .loupe.registry.v1.PackageFormat\"b\n\nCheckpoint\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x16\n\x0enext_iteration\x18\x02 \x01(\x03\x12,\n\x07network\x18\x03 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\"\x92\x01\n\nLossPoints\x12,\n\x07network\x18\x01 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x17\n\x0f\x66irst_iteration\x18\x02 \x01(\x03\x12\x0e\n\x06losses\x18\x03 \x03(\x02\x12-\n\tstep_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"[\n\x08LogLines\x12,\n\x07network\x18\x01 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x12\n\nfirst_line\x18\x02 \x01(\x03\x12\r\n\x05lines\x18\x03 \x03(\t\"t\n\x10ValidationReport\x12,\n\x07network\x18\x01 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x32\n\x05point\x18\x02 \x01(\x0b\x32#.loupe.scheduler.v1.ValidationPoint\"c\n\x08Position\x12,\n\x07network\x18\x01 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x16\n\x0enext_iteration\x18\x02 \x01(\x03\x12\x11\n\tnext_line\x18\x03 \x01(\x03*z\n\x07JobKind\x12\x18\n\x14JOB_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0eJOB_KIND_TRAIN\x10\x01\x12\x15\n\x11JOB_KIND_EVALUATE\x10\x02\x12\x14\n\x10JOB_KIND_PREDICT\x10\x03\x12\x14\n\x10JOB_KIND_PACKAGE\x10\x04\x42U\n\x12loupe.scheduler.v1B\x08JobProtoP\x01Z\x1eloupe/scheduler/v1;schedulerv1\xaa\x02\x12Loupe.Scheduler.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,32 +40,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\022loupe.scheduler.v1B\010JobProtoP\001Z\036loupe/scheduler/v1;schedulerv1\252\002\022Loupe.Scheduler.V1'
   _globals['_TRAINWORK_ORIGINENTRY']._loaded_options = None
   _globals['_TRAINWORK_ORIGINENTRY']._serialized_options = b'8\001'
-  _globals['_JOBKIND']._serialized_start=2550
-  _globals['_JOBKIND']._serialized_end=2672
+  _globals['_JOBKIND']._serialized_start=2632
+  _globals['_JOBKIND']._serialized_end=2754
   _globals['_JOBLEASE']._serialized_start=251
   _globals['_JOBLEASE']._serialized_end=650
   _globals['_AMOUNTS']._serialized_start=652
   _globals['_AMOUNTS']._serialized_end=711
-  _globals['_MANIFEST']._serialized_start=713
-  _globals['_MANIFEST']._serialized_end=758
-  _globals['_TRAINWORK']._serialized_start=761
-  _globals['_TRAINWORK']._serialized_end=1323
-  _globals['_TRAINWORK_ORIGINENTRY']._serialized_start=1278
-  _globals['_TRAINWORK_ORIGINENTRY']._serialized_end=1323
-  _globals['_EVALUATEWORK']._serialized_start=1326
-  _globals['_EVALUATEWORK']._serialized_end=1498
-  _globals['_PREDICTWORK']._serialized_start=1501
-  _globals['_PREDICTWORK']._serialized_end=1875
-  _globals['_PACKAGEWORK']._serialized_start=1877
-  _globals['_PACKAGEWORK']._serialized_end=1987
-  _globals['_CHECKPOINT']._serialized_start=1989
-  _globals['_CHECKPOINT']._serialized_end=2087
-  _globals['_LOSSPOINTS']._serialized_start=2090
-  _globals['_LOSSPOINTS']._serialized_end=2236
-  _globals['_LOGLINES']._serialized_start=2238
-  _globals['_LOGLINES']._serialized_end=2329
-  _globals['_VALIDATIONREPORT']._serialized_start=2331
-  _globals['_VALIDATIONREPORT']._serialized_end=2447
-  _globals['_POSITION']._serialized_start=2449
-  _globals['_POSITION']._serialized_end=2548
+  _globals['_THROUGHPUT']._serialized_start=713
+  _globals['_THROUGHPUT']._serialized_end=793
+  _globals['_MANIFEST']._serialized_start=795
+  _globals['_MANIFEST']._serialized_end=840
+  _globals['_TRAINWORK']._serialized_start=843
+  _globals['_TRAINWORK']._serialized_end=1405
+  _globals['_TRAINWORK_ORIGINENTRY']._serialized_start=1360
+  _globals['_TRAINWORK_ORIGINENTRY']._serialized_end=1405
+  _globals['_EVALUATEWORK']._serialized_start=1408
+  _globals['_EVALUATEWORK']._serialized_end=1580
+  _globals['_PREDICTWORK']._serialized_start=1583
+  _globals['_PREDICTWORK']._serialized_end=1957
+  _globals['_PACKAGEWORK']._serialized_start=1959
+  _globals['_PACKAGEWORK']._serialized_end=2069
+  _globals['_CHECKPOINT']._serialized_start=2071
+  _globals['_CHECKPOINT']._serialized_end=2169
+  _globals['_LOSSPOINTS']._serialized_start=2172
+  _globals['_LOSSPOINTS']._serialized_end=2318
+  _globals['_LOGLINES']._serialized_start=2320
+  _globals['_LOGLINES']._serialized_end=2411
+  _globals['_VALIDATIONREPORT']._serialized_start=2413
+  _globals['_VALIDATIONREPORT']._serialized_end=2529
+  _globals['_POSITION']._serialized_start=2531
+  _globals['_POSITION']._serialized_end=2630
 # @@protoc_insertion_point(module_scope)

@@ -137,6 +137,30 @@ class Amounts(_message.Message):
 Global___Amounts: _TypeAlias = Amounts  # noqa: Y015
 
 @_typing.final
+class Throughput(_message.Message):
+    """How fast a network was trained, validations and checkpoints included."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NETWORK_FIELD_NUMBER: _builtins.int
+    IMAGES_PER_S_FIELD_NUMBER: _builtins.int
+    network: _task_pb2.Network.ValueType
+    images_per_s: _builtins.float
+    def __init__(
+        self,
+        *,
+        network: _task_pb2.Network.ValueType = ...,
+        images_per_s: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["images_per_s", b"images_per_s", "network", b"network"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Throughput: _TypeAlias = Throughput  # noqa: Y015
+
+@_typing.final
 class Manifest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -10,6 +10,7 @@ from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from loupe.registry.v1 import model_pb2 as _model_pb2
+from loupe.scheduler.v1 import summary_pb2 as _summary_pb2
 from loupe.scheduler.v1 import task_pb2 as _task_pb2
 import builtins as _builtins
 import sys
@@ -113,6 +114,7 @@ class ValidateTaskResponse(_message.Message):
         MESSAGE_ZH_FIELD_NUMBER: _builtins.int
         WARNING_FIELD_NUMBER: _builtins.int
         ACKNOWLEDGE_WITH_FIELD_NUMBER: _builtins.int
+        STEP_FIELD_NUMBER: _builtins.int
         field: _builtins.str
         """Path of the field, such as `model_params.code_list[5]`."""
         reason: _builtins.str
@@ -124,6 +126,8 @@ class ValidateTaskResponse(_message.Message):
         """Of a warning that refuses the submission until this field is true (W4, P7); empty otherwise. CreateTask tells it
         as a fault.
         """
+        step: _builtins.int
+        """The step of the wizard that it belongs to."""
         def __init__(
             self,
             *,
@@ -133,24 +137,31 @@ class ValidateTaskResponse(_message.Message):
             message_zh: _builtins.str = ...,
             warning: _builtins.bool = ...,
             acknowledge_with: _builtins.str = ...,
+            step: _builtins.int = ...,
         ) -> None: ...
         _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_with", b"acknowledge_with", "field", b"field", "message", b"message", "message_zh", b"message_zh", "reason", b"reason", "warning", b"warning"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_with", b"acknowledge_with", "field", b"field", "message", b"message", "message_zh", b"message_zh", "reason", b"reason", "step", b"step", "warning", b"warning"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 
     FINDINGS_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___ValidateTaskResponse.Finding]: ...
+    @_builtins.property
+    def summary(self) -> _summary_pb2.TrainingSummary:
+        """Of all steps (0) of a training without a fault: what will be trained with, and how long it may take (W14)."""
+
     def __init__(
         self,
         *,
         findings: _abc.Iterable[Global___ValidateTaskResponse.Finding] | None = ...,
+        summary: _summary_pb2.TrainingSummary | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["summary", b"summary"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
