@@ -55,7 +55,7 @@ function Run({ summary }: { summary: Summary }): ReactNode {
 
 /** Resource, duration and workers. */
 function Where({ summary }: { summary: Summary }): ReactNode {
-  const { t, language, pick } = useSpeech();
+  const { language, pick } = useSpeech();
   const words = wizardWords[language];
   const { takes } = summary;
   const expected = seconds(summary.estimatedDuration ?? undefined);

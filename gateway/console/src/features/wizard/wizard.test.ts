@@ -132,6 +132,7 @@ describe("codes of the data (W3a)", () => {
 
 describe("warnings stay until each is confirmed (W4, W14)", () => {
   const finding = (part: Partial<Finding>): Finding => ({
+    step: 2,
     field: "data_paths",
     reason: "SAMPLES_OF_UNLISTED_CODES",
     message: "2 samples are left out",
