@@ -51,7 +51,7 @@ export function VersionActions({ version }: { version: Version }): ReactNode {
           else
             modal.confirm({
               title: `${t.models.archive} ${shortVersion(version.name)}`,
-              content: version.aliases?.length
+              content: version.aliases.length
                 ? t.models.archiveAliased(version.aliases.join(", "))
                 : t.models.archiveConfirm,
               onOk: () => archive(false),
