@@ -49,9 +49,9 @@ class Installation:
         cache = str(self.folder / "cache")
         await self.start(name, module, LOUPE_WORKER=name, LOUPE_CACHE_DIR=cache, LOUPE_LISTEN=f"{HOST}:0")
 
-    def trainer(self) -> str:
-        """The one trainer that runs."""
-        (name,) = (name for name in self.processes if name.startswith("trainer"))
+    def worker(self, kind: str) -> str:
+        """The one worker of a kind that runs: `trainer` or `evaluator-worker`."""
+        (name,) = (name for name in self.processes if name.startswith(kind))
         return name
 
     async def stop(self, name: str, number: signal.Signals = signal.SIGTERM) -> int:

@@ -217,7 +217,7 @@ async def test_x1_x3_a_version_is_exported_once_and_its_package_says_what_the_ve
     )
     # Tracing a network takes longer than seeing that it began.
     await installation.until(task.name, task_pb2.TASK_STATE_PACKAGING)
-    await installation.stop("evaluator-worker-1", signal.SIGKILL)
+    await installation.stop(installation.worker("evaluator-worker"), signal.SIGKILL)
     await installation.start_worker("evaluator-worker-2", "services.evaluator.worker")
     done = await installation.until(task.name, COMPLETED, task_pb2.TASK_STATE_FAILED)
     assert (done.state, done.attempt, done.recoveries) == (COMPLETED, 1, 1), done.failure
@@ -349,8 +349,8 @@ async def test_a1_a_child_is_told_no_token(installation: Installation) -> None:
     """A picture that takes it over finds none in its environment, arguments and open files."""
     folder = installation.folder / "service-tokens"
     tokens = [token_of(name, folder) for name in ROLES]
-    for name in ("evaluator-worker-1", installation.trainer()):
-        worker = psutil.Process(installation.processes[name].pid)
+    for kind in ("evaluator-worker", "trainer"):
+        worker = psutil.Process(installation.processes[installation.worker(kind)].pid)
         await eventually(worker.children)
         for child in worker.children():
             told = "".join([*child.environ().values(), *child.cmdline()])
@@ -375,7 +375,7 @@ async def test_a_training_moves_from_a_drained_worker_to_the_next(installation: 
     image = await installation.tiny_image(100, minor=22)
     task = await installation.train("moved", image, "panels")
     await installation.until(task, TRAINING, iteration=10)
-    before, after = installation.trainer(), f"{installation.trainer()}-next"
+    before, after = installation.worker("trainer"), f"{installation.worker('trainer')}-next"
     await installation.start_worker(after, "services.trainer")
     assert await installation.stop(before) == 0
     done = await installation.until(task, COMPLETED)
@@ -390,7 +390,7 @@ async def test_a_training_survives_the_death_of_its_worker(installation: Install
     image = await installation.tiny_image(100, minor=23)
     task = await installation.train("survivor", image, "panels")
     await installation.until(task, TRAINING, iteration=10)
-    victim = installation.trainer()
+    victim = installation.worker("trainer")
     await installation.stop(victim, signal.SIGKILL)
     await installation.start_worker(f"{victim}-next", "services.trainer")
     done = await installation.until(task, COMPLETED)
