@@ -27,6 +27,10 @@ _BASELINE, _HUFFMAN_CODED = frozenset({0xC0, 0xC1}), frozenset({0xC0, 0xC1, 0xC2
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 
 
+_MOST_PIXELS = 20_000_000
+"""Larger pictures are not asked about: decoding one twice takes more memory than its own decoding may."""
+
+
 class Damaged(ValueError):
     """Pixels are missing; the message says what was found."""
 
@@ -45,7 +49,8 @@ def check(data: bytes, markers: Iterable[tuple[int, int]]) -> bool:
     picture = _decoded(data)
     if picture is None or not scans:
         return False
-    if not _is_same(picture, _with_filler(data, scans)):
+    filled = _decoded(_with_filler(data, scans))
+    if filled is not None and not np.array_equal(picture, filled):
         raise Damaged("the jpeg file's data end before its picture does; decoders paint the rest grey")
     return frame in _BASELINE and len(scans) == 1 and _is_left_over(data, scans[-1], picture)
 
@@ -96,10 +101,10 @@ def _is_same(picture: NDArray[np.uint8], data: bytes) -> bool:
 
 
 def _decoded(data: bytes) -> NDArray[np.uint8] | None:
-    """The picture as stored, in its own channels; None where Pillow does not decode what OpenCV does."""
+    """The picture as stored, in its own channels; None if it is too large, or Pillow does not decode it."""
     try:
         with Image.open(BytesIO(data), formats=["JPEG"]) as image:
-            return np.asarray(image)
+            return np.asarray(image) if image.width * image.height <= _MOST_PIXELS else None
     except MemoryError:
         raise
     except Exception:  # noqa: BLE001 -- Pillow's decoders raise almost anything on hostile bytes

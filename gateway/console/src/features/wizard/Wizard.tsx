@@ -183,7 +183,8 @@ export function Wizard({ start, firstStep, pristine, locked, parent, draft, onTa
     latestAnswers.current = answers;
   });
   useEffect(() => {
-    if (!isSound(rested)) return;
+    // The other steps, and the summary, have no parameters.
+    if ((step !== 0 && step !== 2) || !isSound(rested)) return;
     const abort = new AbortController();
     api
       .post("/v1/tasks:validate", {
