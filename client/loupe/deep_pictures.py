@@ -60,19 +60,17 @@ class ScaledPicture:
         raise Unusable("BITS", f"{self.file.name} {fact}; save it upright, as grey PNG of 16 bits")
 
     def _scaled(self, image: Any, kind: str) -> bytes:  # noqa: ANN401 -- Pillow is an extra
-        import numpy as np  # noqa: PLC0415 -- an extra
-        from PIL import Image  # noqa: PLC0415 -- an extra
-
-        values = np.asarray(image).astype(np.uint16)
-        largest, limit = int(values.max()), 2**self.bits - 1
+        wide = image.convert("I")
+        largest, limit = wide.getextrema()[1], 2**self.bits - 1
         if largest > limit:
             raise Unusable(
                 "BITS",
                 f"{self.file.name} has the value {largest}, and --bits {self.bits} says that {limit} is "
                 "white; correct --bits, for all pictures of the path",
             )
+        factor = 2 ** (_CONTAINER_BITS - self.bits)
         file = io.BytesIO()
-        Image.fromarray(values << (_CONTAINER_BITS - self.bits)).save(file, kind)
+        wide.point(lambda value: value * factor).convert("I;16").save(file, kind)
         return file.getvalue()
 
 

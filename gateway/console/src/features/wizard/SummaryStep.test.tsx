@@ -86,7 +86,7 @@ describe("the last page (W14)", () => {
     const page = shown({ ...SUMMARY, estimatedDuration: "600s" });
     const told = page.querySelector('[data-summary="duration"]')?.textContent;
     expect(told).toContain(words.about("10 分 0 秒"));
-    expect(told).toContain(words.onTop);
+    expect(told).toContain(words.inAddition);
   });
 
   it("says whether workers are there", () => {

@@ -84,7 +84,7 @@ function Where({ summary }: { summary: Summary }): ReactNode {
                   words.unknown
                 ) : (
                   <>
-                    <strong>{words.about(duration(expected, language))}</strong> · {words.onTop}
+                    <strong>{words.about(duration(expected, language))}</strong> · {words.inAddition}
                   </>
                 )}
               </span>
