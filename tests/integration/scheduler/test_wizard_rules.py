@@ -187,8 +187,6 @@ CASES = [
     case("W15", "the source's own default", 3, rate(batch_size=256, max_iter=40000),
          f"~{_CLASSIFICATION}.batch_size BATCH_LARGER_THAN_TRAINING_SIDE",
          f"~{_CLASSIFICATION}.max_iter MANY_EPOCHS"),
-    case("W15", "codes that differ by case", 1, params([*CODES, "tpfip"], 5),
-         f"~{_LIST}[7] CODES_DIFFER_BY_CASE"),
     case("W8", "exp that grows", 3, rate(lr_policy="exp", gamma=1.1),
          f"~{_CLASSIFICATION}.gamma GROWING_SCHEDULE"),
     case("W8", "everything out of range", 3,
