@@ -20,7 +20,12 @@ from loupe.errors import LoupeError
 from loupe.evaluator.v1 import report_pb2, report_service_pb2, sample_result_service_pb2
 from loupe.exporting import export_version
 from loupe.folders import read_folder
-from loupe.registry.v1 import model_pb2, model_service_pb2
+from loupe.registry.v1 import (
+    model_pb2,
+    model_service_pb2,
+    question_bank_pb2,
+    question_bank_service_pb2,
+)
 from loupe.sample import write_sample
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 from loupe.settings import load
@@ -327,6 +332,48 @@ async def test_d3_a_retraining_never_trains_with_what_judged_its_parent(
     old = [one.sha256 for one in now if one.data_path == released.training.data_paths[0]]
     assert judged([one for one in now if one.sha256 in old]) == before, "and no old training sample judges"
     assert any(one.data_path.startswith("datasets/more-panels/") for one in now), "the new ones were dealt"
+
+
+async def test_p7_a_bank_judges_a_version_by_what_it_never_saw(
+    installation: Installation, released: task_pb2.Task, predicted: report_pb2.Report, tmp_path: Path
+) -> None:
+    """From the bank to the report, through the worker: what is left is judged, the report tells the rest."""
+    write_sample(tmp_path / "images", per_code=2, seed=9)
+    await installation.client.import_folder(read_folder(tmp_path / "images"), dataset="unseen", path="main")
+    made = question_bank_pb2.QuestionBank(
+        production_environment=released.training.production_environment,
+        revision=question_bank_pb2.QuestionBankRevision(
+            data_paths=await installation.client.data_paths(["panels", "unseen"], [])
+        ),
+    )
+    bank = await installation.client.banks.CreateQuestionBank(
+        question_bank_service_pb2.CreateQuestionBankRequest(question_bank_id="unseen", question_bank=made)
+    )
+    try:
+        prediction = task_pb2.PredictionSpec(
+            model_version=released.model_version,
+            question_bank=bank.name,
+            compute_resource="computeResources/cpu",
+            exclude_training_overlap=True,
+        )
+        task = await installation.client.submit(task_pb2.Task(prediction=prediction))
+        report = await report_of(installation, (await installation.until(task.name, COMPLETED)).report)
+    finally:
+        # Other tests train with these panels.
+        await installation.client.banks.ArchiveQuestionBank(
+            question_bank_service_pb2.ArchiveQuestionBankRequest(name=bank.name)
+        )
+    assert report.question_bank == bank.revision.name
+    trained = predicted.training_overlap.sample_count
+    left = bank.revision.sample_count - trained
+    assert report.excluded_sample_count == trained
+    assert report.training_overlap == model_pb2.TrainingOverlap(sample_count=left)
+    samples = await samples_of(installation, report.name)
+    assert len(samples) == left > 0
+    assert {its.data_path for its in samples} == {"datasets/unseen/paths/main"}
+    official = await installation.client.official_report(released.model_version)
+    assert official is not None
+    assert official.name == report.name
 
 
 async def test_a1_tokens_are_rotated_under_a_training(installation: Installation) -> None:
