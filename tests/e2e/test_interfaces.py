@@ -33,7 +33,7 @@ from .conftest import Loupe
 pytestmark = pytest.mark.stack
 
 _PROTOS = Path(__file__).resolve().parents[2] / "protos"
-_THE_SCHEDULERS = ("CreateModelVersion", "RecordPackage")
+_THE_SCHEDULERS = ("CreateModelVersion", "ExcludeTrainingOverlap", "RecordPackage")
 _PEOPLE = ("viewer", "engineer", "releaser", "admin")
 
 

@@ -2,6 +2,7 @@ import { Alert, Card, Descriptions, Table, Tag } from "antd";
 import type { ReactNode } from "react";
 import type { Schemas } from "../../api/client";
 import { lastPart, shortPath, shortVersion } from "../../api/names";
+import { ScrollRegion } from "../../ui/ScrollRegion";
 import { useSpeech } from "../../i18n";
 import { wizardWords } from "../../i18n/wizard";
 import { bytes, duration, seconds, whole } from "../../ui/format";
@@ -121,44 +122,45 @@ function Networks({ summary }: { summary: Summary }): ReactNode {
   const params = summary.training?.trainingParams as Record<string, Record<string, unknown>> | undefined;
   return (
     <Card size="small" className="span-12" title={words.networksTitle}>
-      <Table
-        size="small"
-        rowKey="network"
-        pagination={false}
-        dataSource={summary.networks}
-        scroll={{ x: "max-content" }}
-        columns={[
-          {
-            title: t.images.networks,
-            render: (_, one) => `${t.networks[one.network]} ${one.name}`,
-          },
-          { title: words.iterations, align: "right", render: (_, one) => whole(one.maxIter) },
-          { title: words.batch, align: "right", render: (_, one) => whole(one.batchSize) },
-          { title: words.toTrain, align: "right", render: (_, one) => whole(one.trainCount) },
-          { title: words.epochs, align: "right", render: (_, one) => one.epochs.toFixed(1) },
-          {
-            title: words.rest,
-            render: (_, one) => {
-              const level = one.network === "NETWORK_CLASSIFICATION" ? "classification" : "segmentation";
-              const shown = new Set(["max_iter", "batch_size"]);
-              return Object.entries(params?.[level] ?? {})
-                .filter(([key]) => !shown.has(key))
-                .map(([key, value]) => (
-                  <Tag key={key} variant="outlined">
-                    {key} {String(value)}
-                  </Tag>
-                ));
+      <ScrollRegion label={words.networksTitle}>
+        <Table
+          size="small"
+          rowKey="network"
+          pagination={false}
+          dataSource={summary.networks}
+          columns={[
+            {
+              title: t.images.networks,
+              render: (_, one) => `${t.networks[one.network]} ${one.name}`,
             },
-          },
-          {
-            title: words.pace,
-            render: (_, one) =>
-              one.measuredCount
-                ? words.measured(one.imagesPerS.toFixed(1), one.measuredCount)
-                : words.notMeasured,
-          },
-        ]}
-      />
+            { title: words.iterations, align: "right", render: (_, one) => whole(one.maxIter) },
+            { title: words.batch, align: "right", render: (_, one) => whole(one.batchSize) },
+            { title: words.toTrain, align: "right", render: (_, one) => whole(one.trainCount) },
+            { title: words.epochs, align: "right", render: (_, one) => one.epochs.toFixed(1) },
+            {
+              title: words.rest,
+              render: (_, one) => {
+                const level = one.network === "NETWORK_CLASSIFICATION" ? "classification" : "segmentation";
+                const shown = new Set(["max_iter", "batch_size"]);
+                return Object.entries(params?.[level] ?? {})
+                  .filter(([key]) => !shown.has(key))
+                  .map(([key, value]) => (
+                    <Tag key={key} variant="outlined">
+                      {key} {String(value)}
+                    </Tag>
+                  ));
+              },
+            },
+            {
+              title: words.pace,
+              render: (_, one) =>
+                one.measuredCount
+                  ? words.measured(one.imagesPerS.toFixed(1), one.measuredCount)
+                  : words.notMeasured,
+            },
+          ]}
+        />
+      </ScrollRegion>
     </Card>
   );
 }
@@ -176,34 +178,35 @@ function CodeTable({ summary }: { summary: Summary }): ReactNode {
   const total = (key: (typeof numbers)[number][0]) => summary.codes.reduce((sum, one) => sum + Number(one[key]), 0);
   return (
     <Card size="small" className="span-6" title={words.codes}>
-      <Table
-        size="small"
-        rowKey="code"
-        pagination={false}
-        dataSource={summary.codes}
-        scroll={{ x: "max-content" }}
-        columns={[
-          { title: words.code, render: (_, one) => <span data-summary="code">{one.code}</span> },
-          { title: words.kind, render: (_, one) => (one.special ? words.special : words.class) },
-          ...numbers.map(([key, title]) => ({
-            title,
-            align: "right" as const,
-            render: (_: unknown, one: Schemas["CodeSamples"]) => whole(one[key]),
-          })),
-        ]}
-        summary={() => (
-          <Table.Summary.Row>
-            <Table.Summary.Cell index={0} colSpan={2}>
-              {words.total}
-            </Table.Summary.Cell>
-            {numbers.map(([key], index) => (
-              <Table.Summary.Cell key={key} index={index + 2} align="right">
-                {key === "partCount" ? "" : whole(total(key))}
+      <ScrollRegion label={words.codes}>
+        <Table
+          size="small"
+          rowKey="code"
+          pagination={false}
+          dataSource={summary.codes}
+          columns={[
+            { title: words.code, render: (_, one) => <span data-summary="code">{one.code}</span> },
+            { title: words.kind, render: (_, one) => (one.special ? words.special : words.class) },
+            ...numbers.map(([key, title]) => ({
+              title,
+              align: "right" as const,
+              render: (_: unknown, one: Schemas["CodeSamples"]) => whole(one[key]),
+            })),
+          ]}
+          summary={() => (
+            <Table.Summary.Row>
+              <Table.Summary.Cell index={0} colSpan={2}>
+                {words.total}
               </Table.Summary.Cell>
-            ))}
-          </Table.Summary.Row>
-        )}
-      />
+              {numbers.map(([key], index) => (
+                <Table.Summary.Cell key={key} index={index + 2} align="right">
+                  {key === "partCount" ? "" : whole(total(key))}
+                </Table.Summary.Cell>
+              ))}
+            </Table.Summary.Row>
+          )}
+        />
+      </ScrollRegion>
       <p className="dim">{words.sidesHint}</p>
       {summary.unlistedSampleCount !== "0" && <p>{words.leftOut(whole(summary.unlistedSampleCount))}</p>}
     </Card>
@@ -215,17 +218,18 @@ function Paths({ summary }: { summary: Summary }): ReactNode {
   const words = wizardWords[language];
   return (
     <Card size="small" className="span-6" title={words.data}>
-      <Table
-        size="small"
-        rowKey="dataPath"
-        pagination={false}
-        dataSource={summary.dataPaths}
-        scroll={{ x: "max-content" }}
-        columns={[
-          { title: t.wizard.path, render: (_, one) => shortPath(one.dataPath) },
-          { title: words.samples, align: "right", render: (_, one) => whole(one.sampleCount) },
-        ]}
-      />
+      <ScrollRegion label={words.data}>
+        <Table
+          size="small"
+          rowKey="dataPath"
+          pagination={false}
+          dataSource={summary.dataPaths}
+          columns={[
+            { title: t.wizard.path, render: (_, one) => shortPath(one.dataPath) },
+            { title: words.samples, align: "right", render: (_, one) => whole(one.sampleCount) },
+          ]}
+        />
+      </ScrollRegion>
     </Card>
   );
 }
