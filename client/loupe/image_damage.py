@@ -25,8 +25,6 @@ _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _BASELINE, _HUFFMAN_CODED = frozenset({0xC0, 0xC1}), frozenset({0xC0, 0xC1, 0xC2})
 """Frames that are coded in one pass, and all whose end does not depend on what follows."""
 _RESTART = re.compile(rb"\xff([\xd0-\xd7])")
-
-
 _MOST_PIXELS = 20_000_000
 """Larger pictures are not asked about: decoding one twice takes more memory than its own decoding may."""
 
