@@ -108,8 +108,9 @@ def _networks(value: summary_pb2.TrainingSummary) -> RenderableType:
     for one in value.networks:
         level = enum_word(task_pb2.Network, one.network).lower()
         pace = f"{one.images_per_s:.1f} images/s ({one.measured_count}×)" if one.images_per_s else "–"
-        rest = {k: v for k, v in params.get(level, {}).items() if k not in ("max_iter", "batch_size")}
-        written = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in rest.items())
+        # A Struct is a map, whose order Protocol Buffers leave open: sorted, it reads alike each time.
+        rest = sorted((k, v) for k, v in params.get(level, {}).items() if k not in ("max_iter", "batch_size"))
+        written = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in rest)
         rows.append(
             (
                 f"{level} {one.name}".strip(),

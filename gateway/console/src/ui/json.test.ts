@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { jsonFault, knownKeys, pathOf } from "./json";
+import { jsonFault, knownKeys, pathOf, textOf } from "./json";
 
 describe("JSON as people write it (W3)", () => {
   it("names the line of the source document's own missing comma", () => {
@@ -41,4 +41,11 @@ describe("JSON as people write it (W3)", () => {
     expect(jsonFault('{"a": [1, 2]}')).toBeUndefined();
     expect(jsonFault("  ")).toBeUndefined();
   });
+});
+
+it("shows the same parameters as the same text, in whatever order the server sends them", () => {
+  const sent = { training: { max_iter: 40, base_lr: 0.02 }, code_list: ["TB", "TA"] };
+  const again = { code_list: ["TB", "TA"], training: { base_lr: 0.02, max_iter: 40 } };
+  expect(textOf(sent)).toBe(textOf(again));
+  expect(textOf(sent).indexOf("base_lr")).toBeLessThan(textOf(sent).indexOf("max_iter"));
 });

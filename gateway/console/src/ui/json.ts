@@ -57,6 +57,21 @@ function parses(text: string): boolean {
   }
 }
 
+/** Parameters as a text that people edit, keys in order: the server sends a map, which has none of its own. */
+export function textOf(params: unknown): string {
+  return JSON.stringify(inOrder(params ?? {}), undefined, 2);
+}
+
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inOrder);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([key, inner]) => [key, inOrder(inner)]),
+  );
+}
+
 export type JsonPath = (string | number)[];
 
 /** `["classification", "max_iter"]` of the server's `training_params.classification.max_iter`. */

@@ -5,7 +5,7 @@ import { lastPart, shortPath } from "../../api/names";
 import { readDataPaths } from "../../api/queries";
 import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
-import { isSound } from "../../ui/json";
+import { isSound, textOf } from "../../ui/json";
 import { JsonEditor } from "../../ui/JsonEditor";
 import { Failure, Loading } from "../../ui/states";
 
@@ -96,8 +96,8 @@ function NewImageVersionForm({ image, paths, environments, newest, onClose }: Fo
   const [error, setError] = useState<ApiError>();
   const [busy, setBusy] = useState(false);
   const standard = {
-    model: JSON.stringify(newest?.defaultModelParams ?? PARAMETERS.model, undefined, 2),
-    training: JSON.stringify(newest?.defaultTrainingParams ?? PARAMETERS.training, undefined, 2),
+    model: textOf(newest?.defaultModelParams ?? PARAMETERS.model),
+    training: textOf(newest?.defaultTrainingParams ?? PARAMETERS.training),
   };
   const [model, setModel] = useState(standard.model);
   const [training, setTraining] = useState(standard.training);

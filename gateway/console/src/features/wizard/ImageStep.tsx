@@ -4,12 +4,12 @@ import type { Schemas } from "../../api/client";
 import { ids, lastPart } from "../../api/names";
 import { useAlgorithmImageVersions, useEnvironments } from "../../api/queries";
 import { useSpeech } from "../../i18n";
-import { knownKeys } from "../../ui/json";
+import { knownKeys, textOf } from "../../ui/json";
 import { JsonEditor } from "../../ui/JsonEditor";
 import { Failure, Loading, Nothing } from "../../ui/states";
 import { CodesOfData } from "./Codes";
 import type { StepProps } from "./steps";
-import { isAbout, isParameterFinding, textOf, changedText, type Spec } from "./wizard";
+import { isAbout, isParameterFinding, changedText, type Spec } from "./wizard";
 
 export function ImageStep({
   spec,

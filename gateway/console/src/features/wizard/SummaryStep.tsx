@@ -144,6 +144,7 @@ function Networks({ summary }: { summary: Summary }): ReactNode {
                 const shown = new Set(["max_iter", "batch_size"]);
                 return Object.entries(params?.[level] ?? {})
                   .filter(([key]) => !shown.has(key))
+                  .sort(([one], [other]) => (one < other ? -1 : 1))
                   .map(([key, value]) => (
                     <Tag key={key} variant="outlined">
                       {key} {String(value)}

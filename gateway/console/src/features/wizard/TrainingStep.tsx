@@ -4,13 +4,13 @@ import { lastPart } from "../../api/names";
 import { useComputeResources } from "../../api/queries";
 import { useSpeech } from "../../i18n";
 import { bytes } from "../../ui/format";
-import { isSound, knownKeys } from "../../ui/json";
+import { isSound, knownKeys, textOf } from "../../ui/json";
 import { JsonEditor } from "../../ui/JsonEditor";
 import { Nothing } from "../../ui/states";
 import { LR_POLICIES, scheduleOf } from "./schedule";
 import { ScheduleChart } from "./ScheduleChart";
 import type { StepProps } from "./steps";
-import { isParameterFinding, textOf, changedText } from "./wizard";
+import { isParameterFinding, changedText } from "./wizard";
 
 export function TrainingStep({
   spec,

@@ -8,7 +8,7 @@ import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { wizardWords } from "../../i18n/wizard";
 import { newId } from "../../ui/identity";
-import { isSound } from "../../ui/json";
+import { isSound, textOf } from "../../ui/json";
 import { Page } from "../../ui/Page";
 import { Answered, Failure, Nothing } from "../../ui/states";
 import { useDebounced } from "../../ui/useDebounced";
@@ -33,7 +33,6 @@ import {
   isSameRun,
   sampleCounts,
   remainingFindings,
-  textOf,
   type Finding,
   type Findings,
   type Spec,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Schemas } from "../../api/client";
-import { isSound } from "../../ui/json";
+import { isSound, textOf } from "../../ui/json";
 import {
   withDefaults,
   retrainingSpec,
@@ -15,7 +15,6 @@ import {
   sampleCounts,
   editorText,
   remainingFindings,
-  textOf,
   withCodesOfData,
   changedText,
 } from "./wizard";

@@ -1,5 +1,6 @@
 /** The wizard's rules on this side: what is shown is what is sent (W3a), and no warning is passed by (W4, W14). */
 import type { DeepPartial, Schemas } from "../../api/client";
+import { textOf } from "../../ui/json";
 
 export type Spec = DeepPartial<Schemas["TrainingSpec"]>;
 export type Finding = Schemas["ValidateTaskResponse_Finding"];
@@ -11,11 +12,6 @@ export const STEPS = 4;
 /** What the servers found, by step. */
 export type Findings = readonly (readonly Finding[])[];
 export const NO_FINDINGS: Findings = Array.from({ length: STEPS }, () => []);
-
-/** The text of an image version's own parameters. */
-export function textOf(params: unknown): string {
-  return JSON.stringify(params ?? {}, undefined, 2);
-}
 
 /** What an editor holds: what was written, which may be nothing at all, or the default where nobody wrote. */
 export function editorText(written: string | undefined, standard: string): string {
