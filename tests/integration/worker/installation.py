@@ -139,13 +139,15 @@ class Installation:
     async def until(
         self, task: str, *states: task_pb2.TaskState.ValueType, iteration: int = 0
     ) -> task_pb2.Task:
-        """The task once it is in one of the states, and so far; fails when it takes too long."""
-        deadline_s = time.monotonic() + DEADLINE_S
+        """The task once it is in one of the states, and so far; fails when nothing changes for too long."""
+        revision, deadline_s = -1, 0.0
         while True:
             found: task_pb2.Task = await self.client.tasks.GetTask(task_service_pb2.GetTaskRequest(name=task))
             if found.state in states and found.progress.iteration >= iteration:
                 return found
-            assert time.monotonic() < deadline_s, f"not in time: {found}"
+            if found.revision != revision:
+                revision, deadline_s = found.revision, time.monotonic() + DEADLINE_S
+            assert time.monotonic() < deadline_s, f"nothing changes: {found}"
             await asyncio.sleep(0.1)
 
 
