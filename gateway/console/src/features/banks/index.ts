@@ -1,0 +1,3 @@
+/** What other features show of question banks. */
+export { trainingOption } from "./bank";
+export { InBanks } from "./InBanks";
