@@ -88,7 +88,7 @@ export default function BankForm({ bank, onClose }: Props): ReactNode {
           <Input />
         </Form.Item>
         <Form.Item name="description" label={t.common.description}>
-          <Input.TextArea autoSize />
+          <Input.TextArea rows={2} />
         </Form.Item>
         <AutomaticFields />
         {saving.error && <Failure error={ApiError.of(saving.error)} />}

@@ -1,6 +1,6 @@
 import { useMutation } from "@tanstack/react-query";
 import { Alert, App, Checkbox, Form, Modal, Select } from "antd";
-import { useState, type ReactNode } from "react";
+import { useRef, useState, type ReactNode } from "react";
 import { ApiError, api, type Schemas } from "../../api/client";
 import { lastPart, shortVersion } from "../../api/names";
 import { LARGEST_PAGE } from "../../api/pages";
@@ -53,7 +53,7 @@ export default function TestVersions({ bank, onClose }: { bank: Bank; onClose: (
   const [exclude, setExclude] = useState(false);
   const [resource, setResource] = useState(bank.computeResource || "computeResources/cpu");
   // A repeated submission, after no answer came, returns the tasks of the first one.
-  const [key] = useState(newId);
+  const keys = useRef(new Map<string, string>());
   const environment = bank.productionEnvironment;
   const offered = useApiQuery(["models", "versions", { environment }], (signal) => readVersions(environment, signal));
   const resources = useComputeResources();
@@ -77,10 +77,10 @@ export default function TestVersions({ bank, onClose }: { bank: Bank; onClose: (
     mutationFn: async () => {
       for (const [at, version] of chosen.entries()) {
         const { prediction: of } = prediction(bank, version, exclude);
-        await api.post("/v1/tasks", {
-          body: { task: { prediction: { ...of, computeResource: resource } } },
-          idempotencyKey: `${key}-${version}-${exclude}`,
-        });
+        const task = { prediction: { ...of, computeResource: resource } };
+        const idempotencyKey = keys.current.get(JSON.stringify(task)) ?? newId();
+        keys.current.set(JSON.stringify(task), idempotencyKey);
+        await api.post("/v1/tasks", { body: { task }, idempotencyKey });
         // Those that are submitted are not submitted again after a refusal.
         setChosen(chosen.slice(at + 1));
       }
@@ -159,16 +159,14 @@ function Told({ version, findings }: { version: string; findings: readonly Findi
     <Alert
       type={worst}
       showIcon
-      title={shortVersion(version)}
+      title={findings.length ? shortVersion(version) : `${shortVersion(version)} · ${words.nothingFound}`}
       description={
-        findings.length ? (
+        findings.length > 0 && (
           <ul className="faults">
             {findings.map((finding) => (
               <li key={finding.reason + finding.field}>{pick(finding.message, finding.messageZh)}</li>
             ))}
           </ul>
-        ) : (
-          words.nothingFound
         )
       }
     />

@@ -74,7 +74,7 @@ export function PathStep({
           {words.inBank}
           {ofBanks.map((path) => (
             <span key={path.name}>
-              {shortPath(path.name)} <InBanks path={path} />
+              {shortPath(path.name)} <InBanks path={path} apart />
             </span>
           ))}
         </div>
@@ -100,7 +100,7 @@ export function PathStep({
               return (
                 <>
                   <Tag color={valid ? "green" : "red"}>{valid ? t.wizard.valid : t.wizard.invalid}</Tag>
-                  {path && <InBanks path={path} />}
+                  {path && <InBanks path={path} apart />}
                 </>
               );
             },
