@@ -76,6 +76,7 @@ const zh = {
   trainable: (banks: string) => `属于题库 ${banks}，不可用于训练`,
   inBank: "属于题库，不可用于训练：",
   ofBank: "题库",
+  excludedHere: (count: string) => `已排除该版本训练过的样本及其同组样本，共 ${count} 个；所有指标基于其余样本。`,
 };
 
 export type BankWords = typeof zh;
@@ -164,6 +165,9 @@ const en: BankWords = {
   trainable: (banks) => `in question bank ${banks}: not for training`,
   inBank: "In question banks, and not for training:",
   ofBank: "Question bank",
+  excludedHere: (count) =>
+    `${count} samples are left out, which the version was trained with or which share a group with those; ` +
+    "all figures are over the others.",
 };
 
 export const bankWords: Record<Language, BankWords> = { zh, en };

@@ -1,6 +1,6 @@
 import { ExperimentOutlined } from "@ant-design/icons";
 import { Alert, App, Button, Card, Descriptions, Select, Table, Tag } from "antd";
-import { Suspense, useState, type ReactNode } from "react";
+import { Suspense, useEffect, useState, type ReactNode } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { api, type Schemas } from "../../api/client";
 import { ids, lastPart, shortPath, shortVersion } from "../../api/names";
@@ -229,7 +229,11 @@ function Results({ bank }: { bank: Bank }): ReactNode {
   const running = (tasks.data?.tasks ?? []).filter((task) =>
     task.prediction?.questionBank.startsWith(`${bank.name}/`),
   );
-  const board = useLeaderboard(id, shown, running.length ? INTERVAL_MS : undefined);
+  const board = useLeaderboard(id, shown);
+  // A test that ended has its report by then.
+  const { reload } = board;
+  const names = running.map((task) => task.name).join();
+  useEffect(reload, [reload, names]);
   const show = (number: number) => {
     setSearch(number === current ? {} : { revision: String(number) }, { replace: true });
   };

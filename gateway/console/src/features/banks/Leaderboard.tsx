@@ -18,21 +18,14 @@ const COLOURS: Partial<Record<Schemas["Conclusion"], string>> = {
   CONCLUSION_BASE_BETTER: "error",
 };
 
-/** The leaderboard of a bank's revision; `intervalMs` reads it again while tests are under way. */
-export function useLeaderboard(
-  bank: string,
-  revision: number,
-  intervalMs?: number,
-): ApiQuery<Schemas["Leaderboard"]> {
-  return useApiQuery(
-    ["questionBanks", bank, "leaderboard", { revision }],
-    (signal) =>
-      api.get("/v1/questionBanks/{questionBank}:leaderboard", {
-        path: { questionBank: bank },
-        query: { revision },
-        signal,
-      }),
-    { intervalMs },
+/** The leaderboard of a bank's revision. */
+export function useLeaderboard(bank: string, revision: number): ApiQuery<Schemas["Leaderboard"]> {
+  return useApiQuery(["questionBanks", bank, "leaderboard", { revision }], (signal) =>
+    api.get("/v1/questionBanks/{questionBank}:leaderboard", {
+      path: { questionBank: bank },
+      query: { revision },
+      signal,
+    }),
   );
 }
 
