@@ -220,9 +220,11 @@ async function archive({ person, page, t, words, id, title, dataset, shoot }: Sc
   await expect(path).toBeVisible();
   await expect(path.getByRole("link", { name: id })).toHaveCount(0);
   await person.menu(t.nav.banks).click();
-  await expect(page.getByRole("link", { name: title })).toHaveCount(0);
+  const listed = page.locator(`[data-row-key="questionBanks/${id}"]`).getByRole("link", { name: title });
+  await expect(page.locator(".ant-empty, .ant-table-row").first()).toBeVisible();
+  await expect(listed).toHaveCount(0);
   await page.getByRole("switch", { name: words.showArchived }).click();
-  await page.getByRole("link", { name: title }).click();
+  await listed.click();
   await person.button(words.restore).click();
   await expect(page.getByText(words.isArchived)).toBeHidden();
   await expect(page.getByRole("button", { name: named(words.archive) })).toBeVisible();

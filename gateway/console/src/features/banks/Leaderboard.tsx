@@ -86,10 +86,16 @@ export function Leaderboard({ query }: { query: ApiQuery<Schemas["Leaderboard"]>
                     </>
                   ),
                 },
-                { title: t.common.time, render: (_, entry) => time(entry.reportTime, language) },
                 {
-                  title: t.common.actions,
-                  render: (_, entry) => <Link to={`/reports/${lastPart(entry.report)}`}>{t.tasks.report}</Link>,
+                  title: t.tasks.report,
+                  render: (_, entry) => (
+                    <>
+                      <Link to={`/reports/${lastPart(entry.report)}`}>{t.tasks.report}</Link>
+                      <div className="dim">
+                        <small>{time(entry.reportTime, language)}</small>
+                      </div>
+                    </>
+                  ),
                 },
               ]}
             />
@@ -110,7 +116,7 @@ function Against({ entry, entries }: { entry: Entry; entries: readonly Entry[] }
   const words = bankWords[language];
   if (!entry.changes) {
     if (entry.inProduction && !entry.notCompared) return <span className="dim">{words.isProduction}</span>;
-    return <span className="dim">{pick(entry.notCompared, entry.notComparedZh) || "—"}</span>;
+    return <div className="dim board-against">{pick(entry.notCompared, entry.notComparedZh) || "—"}</div>;
   }
   const { conclusion, adjustedPValue, fixedCount, regressedCount } = entry.changes;
   const base = entries.find(({ modelVersion }) => modelVersion === entry.comparedWith);

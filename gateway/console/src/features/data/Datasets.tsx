@@ -137,7 +137,9 @@ function Paths({ dataset }: { dataset: string }): ReactNode {
                 return (
                   <>
                     <Tag color={valid ? "green" : "red"}>{valid ? t.wizard.valid : t.wizard.invalid}</Tag>
-                    <InBanks path={path} />
+                    <div>
+                      <InBanks path={path} />
+                    </div>
                   </>
                 );
               },

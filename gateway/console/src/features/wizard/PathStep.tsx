@@ -48,6 +48,7 @@ export function PathStep({
         />
         <Select
           showSearch
+          popupMatchSelectWidth={false}
           style={{ width: 300 }}
           placeholder={t.wizard.addPath}
           aria-label={t.wizard.addPath}
