@@ -163,7 +163,7 @@ async function rank(scene: Scene): Promise<void> {
 }
 
 async function leak(scene: Scene): Promise<void> {
-  const { person, page, words, language, dataset, versions, shoot } = { ...scene, language: scene.person.language };
+  const { person, page, t, words, dataset, versions, shoot } = scene;
   const newest = versions[0] ?? "";
   await person.button(words.newRevision).click();
   let form = dialog(page);
@@ -179,7 +179,7 @@ async function leak(scene: Scene): Promise<void> {
   await shoot("leak", { fullPage: true });
   form = await choose(scene, [newest]);
   const told = form.locator(".ant-alert-error");
-  await expect(told).toContainText(language === "zh" ? "训练或验证" : "were trained or validated with");
+  await expect(told).toContainText(person.language === "zh" ? "训练或验证" : "were trained or validated with");
   await expect(primary(form)).toBeDisabled();
   await shoot("leak-refused");
   await form.getByRole("checkbox", { name: words.exclude }).check();
@@ -190,6 +190,14 @@ async function leak(scene: Scene): Promise<void> {
   await expect(form).toBeHidden();
   await expect(entry(page, newest).locator(".ant-tag-warning")).toBeVisible({ timeout: TEST_MS });
   await shoot("leak-ranked", { fullPage: true });
+  // The report says so too, and leads back.
+  await entry(page, newest).getByRole("link", { name: t.tasks.report }).click();
+  await expect(page.locator(".matrix")).toBeVisible();
+  const report = (await person.get(`/v1${new URL(page.url()).pathname}`)) as Schemas["Report"];
+  expect(Number(report.excludedSampleCount)).toBeGreaterThan(0);
+  await expect(page.getByText(words.excludedHere(report.excludedSampleCount))).toBeVisible();
+  await shoot("leak-report");
+  await page.getByRole("link", { name: words.revisionOf(2) }).click();
   // The first revision's leaderboard stays as it was.
   await page.getByRole("button", { name: words.revisionOf(1), exact: true }).click();
   await expect(entry(page, versions.at(-1) ?? "")).toBeVisible();

@@ -61,7 +61,7 @@ const zh = {
   axisHint: (low: string, high: string) => `刻度为 ${low} 至 ${high}；竖线为投产版本的准确率`,
   axisOnly: (low: string, high: string) => `刻度为 ${low} 至 ${high}`,
   production: "投产",
-  isProduction: "作为比较基准",
+  isProduction: "比较基准",
   against: "与投产版本比较",
   conclusions: {
     CONCLUSION_UNSPECIFIED: "—",
@@ -146,11 +146,11 @@ const en: BankWords = {
   leaderboard: "Leaderboard",
   leaderboardEmpty: "No version has been tested with this revision yet. Choose Test versions.",
   rank: "Rank",
-  accuracy: "Accuracy with its 95 % interval",
+  accuracy: "Accuracy, 95 % interval",
   axisHint: (low, high) => `From ${low} to ${high}; the line is the accuracy in production`,
   axisOnly: (low, high) => `From ${low} to ${high}`,
   production: "in production",
-  isProduction: "The others are compared with it",
+  isProduction: "Baseline",
   against: "Against production",
   conclusions: {
     CONCLUSION_UNSPECIFIED: "—",

@@ -50,7 +50,7 @@ export default function BankPage(): ReactNode {
 
 /** What can be done with a bank. */
 function Actions({ bank }: { bank: Bank }): ReactNode {
-  const { language } = useSpeech();
+  const { t, language } = useSpeech();
   const words = bankWords[language];
   const { may } = useSession();
   const { modal } = App.useApp();
@@ -67,7 +67,7 @@ function Actions({ bank }: { bank: Bank }): ReactNode {
           body: { restore },
           etag: bank.etag,
         }),
-      restore ? words.restore : words.archived,
+      t.common.done,
     );
   return (
     <>
@@ -152,17 +152,15 @@ function Facts({ bank }: { bank: Bank }): ReactNode {
           {
             key: "automatic",
             label: words.runAfterRelease,
-            children: bank.runAfterRelease ? t.common.yes : t.common.no,
-          },
-          {
-            key: "resource",
-            label: words.resource,
-            children: lastPart(bank.computeResource) || words.resourceOfTraining,
+            children: bank.runAfterRelease
+              ? `${t.common.yes} · ${lastPart(bank.computeResource) || words.resourceOfTraining}`
+              : t.common.no,
           },
           { key: "creator", label: t.common.creator, children: lastPart(bank.creator) },
           {
             key: "modifier",
             label: words.modifier,
+            span: "filled",
             children: `${lastPart(bank.lastModifier)}, ${time(bank.updateTime, language)}`,
           },
           {

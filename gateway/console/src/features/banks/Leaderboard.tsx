@@ -2,7 +2,7 @@ import { Table, Tag } from "antd";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { api, type Schemas } from "../../api/client";
-import { lastPart, shortVersion } from "../../api/names";
+import { ids, lastPart, shortVersion } from "../../api/names";
 import { useApiQuery, type ApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { bankWords } from "../../i18n/banks";
@@ -119,6 +119,7 @@ function Against({ entry, entries }: { entry: Entry; entries: readonly Entry[] }
     return <div className="dim board-against">{pick(entry.notCompared, entry.notComparedZh) || "—"}</div>;
   }
   const { conclusion, adjustedPValue, fixedCount, regressedCount } = entry.changes;
+  const sameModel = ids(entry.comparedWith)[0] === ids(entry.modelVersion)[0];
   const base = entries.find(({ modelVersion }) => modelVersion === entry.comparedWith);
   return (
     <>
@@ -126,7 +127,8 @@ function Against({ entry, entries }: { entry: Entry; entries: readonly Entry[] }
       <small>p = {probability(adjustedPValue)}</small>
       <div>
         <small className="dim">
-          {shortVersion(entry.comparedWith)} · {words.changed(whole(fixedCount), whole(regressedCount))}
+          {sameModel ? lastPart(entry.comparedWith) : shortVersion(entry.comparedWith)} ·{" "}
+          {words.changed(whole(fixedCount), whole(regressedCount))}
         </small>{" "}
         {base && (
           <Link to={`/compare?base=${lastPart(base.report)}&candidate=${lastPart(entry.report)}`}>
