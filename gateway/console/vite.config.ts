@@ -36,7 +36,14 @@ const config: UserConfig & { test: object } = {
             { name: "base", tags: ["$initial"], priority: 2 },
             // Every page needs these; as small shared modules they would be merged into a file that few pages need.
             { name: "read", test: /\/node_modules\/@tanstack\/(query-core|react-query)\/|\/src\/api\//, priority: 1 },
-            { name: "shared", minShareCount: 2, entriesAware: true, entriesAwareMergeThreshold: 8_000 },
+            // What other pages show of question banks stays apart: merged, it would be loaded before the first curve.
+            {
+              name: "shared",
+              test: /^(?!.*\/src\/(features|i18n)\/banks)/,
+              minShareCount: 2,
+              entriesAware: true,
+              entriesAwareMergeThreshold: 8_000,
+            },
           ],
         },
       },

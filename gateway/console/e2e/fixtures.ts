@@ -42,6 +42,12 @@ export const test = base.extend<Options & { person: Person }>({
   },
 });
 
+/** Changes something behind the page's back; refused, it fails the test. */
+export async function send(page: Page, method: string, path: string, data?: object): Promise<void> {
+  const answer = await page.request.fetch(path, { method, headers: { "X-Loupe-Client": "console" }, data });
+  expect(answer.ok(), `${method} ${path}: ${await answer.text()}`).toBe(true);
+}
+
 /** A button's name: its icon's stands before it, and two Chinese characters are set apart. */
 export const named = (text: string) => {
   const parts = text.length === 2 ? Array.from(text) : [text];
@@ -118,8 +124,8 @@ export class Person {
   }
 
   /** Picks what has a text from a list that opens; again if the list moved away under the pointer. */
-  async choose(label: string, option: string): Promise<void> {
-    const box = this.page.getByRole("combobox", { name: label, exact: true });
+  async choose(label: string, option: string, within: Page | Locator = this.page): Promise<void> {
+    const box = within.getByRole("combobox", { name: label, exact: true });
     const list = this.page.locator(".ant-select-dropdown:visible");
     const isOpen = async () => (await box.getAttribute("aria-expanded")) === "true";
     const isChosen = async () =>

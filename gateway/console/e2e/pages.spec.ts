@@ -21,6 +21,7 @@ const PAGES: Shown[] = [
   { name: "models", path: "/models" },
   { name: "tasks", path: "/tasks" },
   { name: "predictions", path: "/predictions" },
+  { name: "banks", path: "/banks" },
   { name: "datasets", path: "/datasets" },
   { name: "marks", path: "/datasets?tab=marks" },
   { name: "bin", path: "/datasets?tab=bin" },

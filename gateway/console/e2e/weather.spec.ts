@@ -1,15 +1,9 @@
 /** Bad weather: a line that breaks, a service that is away, a session that ends, and names that are attacks. */
-import type { Page } from "@playwright/test";
 import type { Schemas } from "../src/api/client";
-import { expect, test } from "./fixtures";
+import { expect, send, test } from "./fixtures";
 import { NEW_PASSWORD, USER } from "./stack";
 
 const MARKUP = '<img src=x onerror=alert(1)>"\'><script>alert(2)</script>\u202Efxe.txt\u200B';
-
-async function send(page: Page, method: string, path: string, data?: object): Promise<void> {
-  const answer = await page.request.fetch(path, { method, headers: { "X-Loupe-Client": "console" }, data });
-  expect(answer.ok(), `${method} ${path}: ${await answer.text()}`).toBe(true);
-}
 
 test("what people name and describe is shown as they wrote it, and is never markup", async ({ page }) => {
   const id = "weather-markup";

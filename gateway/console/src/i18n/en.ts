@@ -6,7 +6,8 @@ export const en: Words = {
     skip: "Skip to the content",
     models: "Models",
     tasks: "Training tasks",
-    predictions: "Question banks",
+    predictions: "Predictions",
+    banks: "Question banks",
     datasets: "Datasets",
     images: "Algorithm images",
     masterData: "Master data",
@@ -479,7 +480,7 @@ export const en: Words = {
     },
   },
   predictions: {
-    title: "Question banks",
+    title: "Predictions",
     create: "New prediction",
     version: "Model version",
     bank: "Data paths of the bank",
@@ -487,7 +488,7 @@ export const en: Words = {
     batchSize: "Batch size",
     classificationOnly: "Classifier only",
     submit: "Predict",
-    empty: "No bank has been predicted yet. Release a model first, then choose Predict beside its version.",
+    empty: "Nothing has been predicted yet. Release a model first, then choose Predict beside its version.",
   },
   overlap: {
     tags: { some: "overlaps training", unknown: "overlap not checked" },

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { bankWords } from "./banks";
 import { dictionaries } from "./index";
 import { wizardWords } from "./wizard";
 
@@ -15,4 +16,6 @@ it("no sentence is missing in either language", () => {
   expect(empty(dictionaries.en)).toEqual([]);
   expect(empty(wizardWords.zh)).toEqual([]);
   expect(empty(wizardWords.en)).toEqual([]);
+  expect(empty(bankWords.zh)).toEqual([]);
+  expect(empty(bankWords.en)).toEqual([]);
 });

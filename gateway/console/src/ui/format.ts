@@ -61,3 +61,7 @@ export function bytes(count: number): string {
 export function whole(count: number | string): string {
   return Number(count).toLocaleString("en-US");
 }
+
+export function probability(p: number): string {
+  return p < 0.001 ? "< 0.001" : p.toFixed(3);
+}

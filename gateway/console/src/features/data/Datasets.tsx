@@ -9,11 +9,13 @@ import { useDataPaths } from "../../api/queries";
 import { useSession } from "../../api/session";
 import { usePagedQuery } from "../../api/usePagedQuery";
 import { useSpeech } from "../../i18n";
+import { CodeCounts } from "../../ui/CodeCounts";
 import { deferred } from "../../ui/deferred";
 import { time, whole } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
+import { InBanks } from "../banks";
 import { Bin } from "./Bin";
 import { Marks } from "./Marks";
 import { PathActions } from "./PathActions";
@@ -132,22 +134,21 @@ function Paths({ dataset }: { dataset: string }): ReactNode {
               title: t.common.state,
               render: (_, path) => {
                 const valid = path.status === "DATA_PATH_STATUS_VALID";
-                return <Tag color={valid ? "green" : "red"}>{valid ? t.wizard.valid : t.wizard.invalid}</Tag>;
+                return (
+                  <>
+                    <Tag color={valid ? "green" : "red"}>{valid ? t.wizard.valid : t.wizard.invalid}</Tag>
+                    <div>
+                      <InBanks path={path} />
+                    </div>
+                  </>
+                );
               },
             },
             { title: t.datasets.samples, align: "right", render: (_, path) => whole(path.sampleCount) },
             { title: t.datasets.masks, align: "right", render: (_, path) => whole(path.maskCount) },
             {
               title: t.datasets.codes,
-              render: (_, path) => (
-                <div className="codes">
-                  {path.codeCounts.map((count) => (
-                    <Tag key={count.code}>
-                      {count.code} {count.sampleCount}
-                    </Tag>
-                  ))}
-                </div>
-              ),
+              render: (_, path) => <CodeCounts counts={path.codeCounts} />,
             },
             { title: t.datasets.owner, render: (_, path) => lastPart(path.owner) || t.datasets.shared },
             { title: t.common.description, dataIndex: "description" },

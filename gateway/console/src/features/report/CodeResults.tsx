@@ -2,8 +2,8 @@ import { Button, Table, Tag } from "antd";
 import type { ReactNode } from "react";
 import type { Schemas } from "../../api/client";
 import { useSpeech } from "../../i18n";
+import { EstimateShare } from "../../ui/EstimateShare";
 import { percent } from "../../ui/format";
-import { EstimateShare } from "./EstimateShare";
 
 type Report = Schemas["Report"];
 

@@ -4,7 +4,7 @@ import { api, type Schemas } from "../../api/client";
 import { useApiQuery } from "../../api/useApiQuery";
 import { useWindowedQuery } from "../../api/useWindowedQuery";
 import { useSpeech } from "../../i18n";
-import { whole } from "../../ui/format";
+import { probability, whole } from "../../ui/format";
 import { Answered } from "../../ui/states";
 import { PAGE, Tiles } from "./Gallery";
 
@@ -15,10 +15,6 @@ const COLOURS: Record<Schemas["Conclusion"], "success" | "error" | "info"> = {
   CONCLUSION_CANDIDATE_BETTER: "success",
   CONCLUSION_BASE_BETTER: "error",
 };
-
-function probability(p: number): string {
-  return p < 0.001 ? "< 0.001" : p.toFixed(3);
-}
 
 /** Two reports on the same samples: fixed, regressed, unchanged, and whether that proves anything (P2). */
 export function Comparison({

@@ -1,8 +1,8 @@
 import type { ReactNode } from "react";
 import type { Schemas } from "../../api/client";
 import { useSpeech } from "../../i18n";
+import { EstimateShare } from "../../ui/EstimateShare";
 import { percent, whole } from "../../ui/format";
-import { EstimateShare } from "./EstimateShare";
 
 type Report = Schemas["Report"];
 

@@ -9,11 +9,13 @@ import { useSession } from "../../api/session";
 import { useApiQuery } from "../../api/useApiQuery";
 import { usePagedQuery } from "../../api/usePagedQuery";
 import { useSpeech } from "../../i18n";
+import { bankWords } from "../../i18n/banks";
 import { duration, percent, time } from "../../ui/format";
 import { newId } from "../../ui/identity";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered, Failure, Nothing } from "../../ui/states";
+import { BankRevision } from "../banks";
 import { OverlapTag, runtimeS, StateTag, type Task, TaskActions, TaskProgress } from "../monitor";
 
 /** 题库预测: versions run over question banks (P1). */
@@ -68,6 +70,11 @@ export default function Predictions(): ReactNode {
                 render: (_, task) => (
                   <Link to={`/tasks/${lastPart(task.name)}`}>{shortVersion(task.prediction?.modelVersion ?? "")}</Link>
                 ),
+              },
+              {
+                title: bankWords[language].ofBank,
+                render: (_, { prediction }) =>
+                  prediction?.questionBank ? <BankRevision name={prediction.questionBank} /> : "—",
               },
               {
                 title: t.common.state,

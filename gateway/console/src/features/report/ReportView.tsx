@@ -1,12 +1,14 @@
 import { DownloadOutlined } from "@ant-design/icons";
-import { Button, Card, Dropdown, Segmented, Tabs, Tag } from "antd";
+import { Alert, Button, Card, Dropdown, Segmented, Tabs, Tag } from "antd";
 import { useRef, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { address, type Schemas } from "../../api/client";
 import { lastPart, shortPath, shortVersion } from "../../api/names";
 import { useSpeech } from "../../i18n";
+import { bankWords } from "../../i18n/banks";
 import { time, whole } from "../../ui/format";
 import { Page } from "../../ui/Page";
+import { BankRevision } from "../banks";
 import { OverlapAlert } from "../monitor";
 import { CodeResults } from "./CodeResults";
 import { Confusion } from "./Confusion";
@@ -72,12 +74,26 @@ export function ReportView({ report }: { report: Report }): ReactNode {
       }
     >
       <div className="grid">
+        {Number(report.excludedSampleCount) > 0 && (
+          <Alert
+            className="span-12"
+            type="info"
+            showIcon
+            title={bankWords[language].excludedHere(whole(report.excludedSampleCount))}
+          />
+        )}
         {report.kind === "REPORT_KIND_PREDICTION" && <OverlapAlert overlap={report.trainingOverlap} />}
         <Card
           size="small"
           className="span-12"
           title={t.report.overall}
-          extra={report.dataPaths.map(shortPath).join(", ")}
+          extra={
+            report.questionBank ? (
+              <BankRevision name={report.questionBank} />
+            ) : (
+              report.dataPaths.map(shortPath).join(", ")
+            )
+          }
         >
           <OverallResult report={report} />
         </Card>

@@ -1,9 +1,10 @@
 import { Alert, Button, Modal, Select, Tag } from "antd";
 import { useState, type ReactNode } from "react";
 import type { Schemas } from "../../api/client";
-import { ids, shortPath } from "../../api/names";
+import { ids } from "../../api/names";
 import { useSpeech } from "../../i18n";
 import { whole } from "../../ui/format";
+import { trainingOption } from "../banks";
 import { codesIn, sampleCounts, withCodesOfData, type SampleCounts, type Spec } from "./wizard";
 
 /** The codes that will be trained, each with its samples, and those of the data that are left out (W3a, W5). */
@@ -52,7 +53,7 @@ interface CodesOfDataProps {
 
 /** Writes the codes of the chosen data into the model parameters; asks for the data first where none is chosen. */
 export function CodesOfData({ text, version, paths, chosen, change }: CodesOfDataProps): ReactNode {
-  const { t } = useSpeech();
+  const { t, language } = useSpeech();
   const [picked, setPicked] = useState<string[]>();
   const take = (dataPaths: readonly string[]) => withCodesOfData(text, version, sampleCounts(paths, dataPaths));
   const usable = paths.filter((path) => path.codeCounts.length > 0);
@@ -93,7 +94,7 @@ export function CodesOfData({ text, version, paths, chosen, change }: CodesOfDat
             label: dataset,
             options: usable
               .filter((path) => ids(path.name)[0] === dataset)
-              .map((path) => ({ value: path.name, label: shortPath(path.name) })),
+              .map((path) => trainingOption(path, language)),
           }))}
         />
       </Modal>

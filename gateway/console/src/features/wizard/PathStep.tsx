@@ -7,8 +7,11 @@ import { ids, shortPath } from "../../api/names";
 import { sampleAddress } from "../../api/queries";
 import { useApiQuery, type ApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
+import { bankWords } from "../../i18n/banks";
+import { CodeCounts } from "../../ui/CodeCounts";
 import { whole } from "../../ui/format";
 import { Failure, Nothing } from "../../ui/states";
+import { InBanks, trainingOption } from "../banks";
 import type { StepProps } from "./steps";
 
 export function PathStep({
@@ -18,11 +21,15 @@ export function PathStep({
   locked,
   paths: known,
 }: StepProps & { locked: string[]; paths: ApiQuery<Schemas["DataPath"][]> }): ReactNode {
-  const { t } = useSpeech();
+  const { t, language } = useSpeech();
+  const words = bankWords[language];
   const all = known.data ?? [];
   const chosen = spec.dataPaths ?? [];
+  // A question bank's data is trained by nobody (P7).
+  const ofBanks = all.filter((path) => path.questionBanks.length > 0);
   const add = (names: string[]) => {
-    change({ dataPaths: [...new Set([...chosen, ...names])] });
+    const offered = names.filter((name) => !ofBanks.some((path) => path.name === name));
+    change({ dataPaths: [...new Set([...chosen, ...offered])] });
   };
   const trainingPaths = version.data?.trainingPaths ?? [];
   const datasets = [...new Set(all.map((path) => ids(path.name)[0] ?? ""))];
@@ -41,6 +48,7 @@ export function PathStep({
         />
         <Select
           showSearch
+          popupMatchSelectWidth={false}
           style={{ width: 300 }}
           placeholder={t.wizard.addPath}
           aria-label={t.wizard.addPath}
@@ -50,9 +58,9 @@ export function PathStep({
           }}
           options={all
             .filter((path) => !chosen.includes(path.name))
-            .map((path) => ({ value: path.name, label: shortPath(path.name) }))}
+            .map((path) => trainingOption(path, language))}
         />
-        {trainingPaths.some((name) => !chosen.includes(name)) && (
+        {trainingPaths.some((name) => !chosen.includes(name) && !ofBanks.some((path) => path.name === name)) && (
           <Button
             onClick={() => {
               add(trainingPaths);
@@ -62,6 +70,16 @@ export function PathStep({
           </Button>
         )}
       </div>
+      {ofBanks.length > 0 && (
+        <div className="row of-banks">
+          {words.inBank}
+          {ofBanks.map((path) => (
+            <span key={path.name}>
+              {shortPath(path.name)} <InBanks path={path} apart />
+            </span>
+          ))}
+        </div>
+      )}
       {known.error && <Failure error={known.error} retry={known.reload} />}
       <Table<string>
         loading={known.loading && known.data === undefined}
@@ -80,7 +98,12 @@ export function PathStep({
               if (!known.data) return null;
               const path = all.find((one) => one.name === name);
               const valid = path?.status === "DATA_PATH_STATUS_VALID";
-              return <Tag color={valid ? "green" : "red"}>{valid ? t.wizard.valid : t.wizard.invalid}</Tag>;
+              return (
+                <>
+                  <Tag color={valid ? "green" : "red"}>{valid ? t.wizard.valid : t.wizard.invalid}</Tag>
+                  {path && <InBanks path={path} apart />}
+                </>
+              );
             },
           },
           {
@@ -98,17 +121,7 @@ export function PathStep({
           },
           {
             title: t.datasets.codes,
-            render: (_, name) => (
-              <div className="codes">
-                {all
-                  .find((one) => one.name === name)
-                  ?.codeCounts.map((count) => (
-                    <Tag key={count.code}>
-                      {count.code} {count.sampleCount}
-                    </Tag>
-                  ))}
-              </div>
-            ),
+            render: (_, name) => <CodeCounts counts={all.find((one) => one.name === name)?.codeCounts ?? []} />,
           },
           { title: t.common.description, render: (_, name) => all.find((one) => one.name === name)?.description },
           {
