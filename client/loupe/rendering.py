@@ -182,6 +182,11 @@ def share(message: Any, field: str) -> str:  # noqa: ANN401 -- any message with 
     return percent(getattr(message, field)) if message.HasField(field) else "–"
 
 
+def figure(message: Any, field: str) -> str:  # noqa: ANN401 -- any message with such a field
+    """An optional figure from 0 to 1, or a dash where it is undefined."""
+    return f"{getattr(message, field):.3f}" if message.HasField(field) else "–"
+
+
 def estimate(value: report_pb2.Estimate) -> str:
     """`97.5 % [93.1–99.2]`, or a dash where it is undefined."""
     if not value.HasField("value"):
@@ -365,10 +370,10 @@ def report(value: report_pb2.Report) -> RenderableType:
         "samples": f"{overall.sample_count}, {overall.correct_count} correct"
         + (f"; {value.nonconforming_count} nonconforming set aside" if value.nonconforming_count else ""),
         "accuracy": Text.assemble(
-            (estimate(overall.accuracy), "bold"), f"   majority class {percent(overall.majority_share)}"
+            (estimate(overall.accuracy), "bold"), f"   majority class {share(overall, 'majority_share')}"
         ),
-        "macro": f"precision {percent(overall.macro_precision)}, recall {percent(overall.macro_recall)}, "
-        f"F1 {percent(overall.macro_f1)}",
+        "macro": f"precision {share(overall, 'macro_precision')}, recall {share(overall, 'macro_recall')}, "
+        f"F1 {share(overall, 'macro_f1')}",
         "IoU": _segmentation(value.segmentation) if value.HasField("segmentation") else "",
         "to a human": f"{value.below_threshold_count} below confidence {value.confidence_threshold:g}"
         if value.confidence_threshold
@@ -381,7 +386,7 @@ def report(value: report_pb2.Report) -> RenderableType:
             str(code.support),
             estimate(code.precision),
             estimate(code.recall),
-            f"{code.f1:.3f}",
+            figure(code, "f1"),
             *([share(code.iou, "value")] if value.HasField("segmentation") else []),
             str(code.misjudged_count),
             str(code.nonconforming_count),

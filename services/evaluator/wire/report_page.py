@@ -149,7 +149,7 @@ class ReportPage:
                 support=code.support,
             )
             for code, points in zip(self.measured.metrics.per_code, self.thresholds.per_code, strict=True)
-            if code.support or code.predicted
+            if code.support
         ]
 
     @property

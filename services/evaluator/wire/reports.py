@@ -127,10 +127,10 @@ def overall(metrics: Metrics) -> report_pb2.Overall:
         sample_count=metrics.samples,
         correct_count=metrics.correct,
         accuracy=_estimate(metrics.accuracy, metrics.accuracy_interval, metrics.correct, metrics.samples),
-        macro_precision=metrics.macro_precision or 0.0,
-        macro_recall=metrics.macro_recall or 0.0,
-        macro_f1=metrics.macro_f1 or 0.0,
-        majority_share=metrics.majority_share or 0.0,
+        macro_precision=metrics.macro_precision,
+        macro_recall=metrics.macro_recall,
+        macro_f1=metrics.macro_f1,
+        majority_share=metrics.majority_share,
     )
 
 
@@ -203,7 +203,7 @@ def _code_result(
         support=code.support,
         precision=_estimate(code.precision, code.precision_interval, code.correct, code.predicted),
         recall=_estimate(code.recall, code.recall_interval, code.correct, code.support),
-        f1=code.f1 or 0.0,
+        f1=code.f1,
         misjudged_count=code.misjudged,
         nonconforming_count=nonconforming,
         iou=None if iou is None else _iou(iou),

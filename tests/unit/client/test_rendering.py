@@ -368,3 +368,20 @@ def test_a_terminal_without_a_character_gets_it_escaped() -> None:
 def test_what_breaks_a_row_is_escaped_in_names() -> None:
     """D7: a tab in a file's name would move the rest of its row."""
     assert visible("a\tb") == "a\\u0009b"
+
+
+def test_e1_what_is_undefined_in_a_report_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    """E1: a code that no sample has would else read as one that is always wrong."""
+    sure = report_pb2.Estimate(value=1, low=0.2, high=1, numerator=1, denominator=1)
+    told = report_pb2.Report(
+        overall=report_pb2.Overall(sample_count=1, correct_count=1, accuracy=sure, macro_recall=1),
+        codes=[
+            report_pb2.CodeResult(code="HERE", support=1, precision=sure, recall=sure, f1=1),
+            report_pb2.CodeResult(code="ABSENT", precision=report_pb2.Estimate(denominator=3)),
+        ],
+    )
+    Output(as_json=False).answer(None, report(told))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["HERE", "1", "100.0", "%", "[20.0–100.0]", "100.0", "%", "[20.0–100.0]", "1.000", "0", "0"] in lines
+    assert ["ABSENT", "0", "–", "–", "–", "0", "0"] in lines
+    assert "macro precision –, recall 100.0 %, F1 –" in " ".join(sum(lines, []))

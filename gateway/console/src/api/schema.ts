@@ -2232,8 +2232,11 @@ export interface components {
             precision?: components["schemas"]["Estimate"];
             /** @description Of those that truly are, how many were predicted so. */
             recall?: components["schemas"]["Estimate"];
-            /** Format: double */
-            f1: number;
+            /**
+             * Format: double
+             * @description Absent where no sample truly has the code.
+             */
+            f1?: number;
             /** Format: int64 */
             misjudgedCount: string;
             /** Format: int64 */
@@ -2489,7 +2492,7 @@ export interface components {
         Estimate: {
             /**
              * Format: double
-             * @description Absent where it is undefined (0 of 0).
+             * @description Absent where it is undefined: 0 of 0, or the precision of a code that no sample truly has.
              */
             value?: number;
             /**
@@ -2956,18 +2959,19 @@ export interface components {
             accuracy?: components["schemas"]["Estimate"];
             /**
              * Format: double
-             * @description Mean of the codes' precision, recall and F1 over the codes that occur among the samples.
+             * @description Mean of the codes' precision, recall and F1 over the codes that occur among the samples; a precision that is
+             *     undefined counts as 0. Absent, as all that follows, without a sample.
              */
-            macroPrecision: number;
+            macroPrecision?: number;
             /** Format: double */
-            macroRecall: number;
+            macroRecall?: number;
             /** Format: double */
-            macroF1: number;
+            macroF1?: number;
             /**
              * Format: double
              * @description Accuracy of always naming the commonest code: what any model must beat.
              */
-            majorityShare: number;
+            majorityShare?: number;
         };
         /** @description A zip for machines that run the version without Loupe (X). Recorded once, never replaced. */
         Package: {
@@ -3852,7 +3856,10 @@ export interface components {
             /** @description In the order of the report's code_list. */
             codes: components["schemas"]["ThresholdCurve"][];
         };
-        /** @description Figures if predictions with a confidence below the threshold went to a human; each absent where it is 0 of 0. */
+        /**
+         * @description Figures if predictions with a confidence below the threshold went to a human; each absent where it is 0 of 0, and
+         *     all for a code that no sample truly has.
+         */
         ThresholdPoint: {
             /**
              * Format: double
