@@ -8,6 +8,7 @@ from typing import Protocol, Self
 
 from loupe import names
 from loupe.language import pick
+from loupe.looks import described
 from loupe.rendering import (
     elapsed_s,
     enum_word,
@@ -126,6 +127,7 @@ def picture(view: TaskView, now: datetime, width: int) -> RenderableType:
                     "" if curve.accuracy is None else f"  {_measured(network)} {percent(curve.accuracy)}",
                 )
             )
+    parts.extend(Text(pick(*told)) for told in described(task.looks))
     if task.failure.code:
         parts.append(Text(f"{task.failure.code}: {task.failure.message}", style="red"))
     return Group(*parts)
@@ -184,6 +186,8 @@ class LineScreen:
             for iteration, accuracy in curve.validation.items():
                 text = f"{network}: {_measured(network)} {percent(accuracy)} at iteration {iteration}"
                 self._once(("validation", curve.attempt, network, iteration), text)
+        for told in described(task.looks):
+            self._once(("looks", task.attempt, told), pick(*told))
         if view.complete:
             self._once(("end", task.attempt, task.state), _ending(task))
 

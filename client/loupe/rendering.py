@@ -13,6 +13,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from loupe import names
 from loupe.evaluator.v1 import comparison_pb2, report_pb2
 from loupe.language import pick, translated
+from loupe.looks import described
+from loupe.registry.v1 import model_pb2
 from loupe.scheduler.v1 import task_pb2
 from loupe.text import encodable, visible
 from rich.console import Console, Group, RenderableType
@@ -280,6 +282,7 @@ def task_details(task: task_pb2.Task, now: datetime) -> RenderableType:
         "duration": "" if elapsed is None else human_duration(elapsed),
         "failure": failure(task.failure) if task.failure.code else "",
         "report": task.report,
+        "weights": looks(task),
         "released": names.short(task.model_version) if task.model_version else "",
     }
     data_paths = task.training.data_paths or task.prediction.data_paths
@@ -305,6 +308,11 @@ def task_details(task: task_pb2.Task, now: datetime) -> RenderableType:
 def failure(value: task_pb2.Failure) -> str:
     """The cause of a failed task, with its code, in the reader's language (M6)."""
     return f"{value.code}: {pick(value.message, value.message_zh)}"
+
+
+def looks(value: task_pb2.Task | report_pb2.Report | model_pb2.ModelVersion) -> str:
+    """Of which look at the validation split each network's weights are (E4); empty where it is not known."""
+    return "\n".join(pick(*told) for told in described(value.looks))
 
 
 def training_overlap(value: task_pb2.PredictionSpec | report_pb2.Report) -> RenderableType:
@@ -365,6 +373,7 @@ def report(value: report_pb2.Report) -> RenderableType:
         "model": names.short(value.model_version) if value.model_version else "",
         "bank": question_bank(value),
         "data": ", ".join(names.short(path) for path in value.data_paths),
+        "weights": looks(value),
         "left out": left_out(value),
         "overlap": training_overlap(value) if value.kind == report_pb2.REPORT_KIND_PREDICTION else "",
         "samples": f"{overall.sample_count}, {overall.correct_count} correct"

@@ -112,6 +112,15 @@ DEFINITIONS = (
         *sentence("mean IoU over the codes that occur in any mask, without the background."),
     ),
     Definition(
+        "best_look",
+        *sentence("best look"),
+        *sentence(
+            "a training looks at its validation split now and then; the weights are those of the look with the "
+            "best accuracy (segmentation: IoU of any defect), of equal ones the first. The report over this "
+            "split is therefore a little optimistic."
+        ),
+    ),
+    Definition(
         "misjudged",
         *sentence("misjudged"),
         *sentence("predicted as another code than the true one."),

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from math import floor
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from loupe.translation import sentence
+from loupe.looks import described
+from loupe.translation import Sentence, sentence
 
+from services import look_messages
 from services.evaluator.domain.definitions import DEFINITIONS, Definition
 from services.evaluator.domain.metrics import Interval, MeasuredReport, ThresholdPoint, ThresholdView
 from services.evaluator.domain.report import ReportKind, StoredSample
@@ -123,6 +125,12 @@ class ReportPage:
             Row(code, tuple(Cell(count, count / max(sum(counts), 1)) for count in counts))
             for code, counts in zip(codes, self.measured.metrics.confusion, strict=True)
         ]
+
+    @property
+    def looks(self) -> list[Sentence]:
+        """Of which look at the validation split the weights are, a sentence a network (E4)."""
+        value = look_messages.to_message(self.measured.report.header.looks)
+        return [] if value is None else described(value)
 
     @property
     def trade_off(self) -> Chart:

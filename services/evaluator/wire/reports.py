@@ -8,6 +8,7 @@ from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.registry.v1 import model_pb2
 from loupe.translation import Sentence
 
+from services import look_messages
 from services.evaluator.domain.definitions import DEFINITIONS
 from services.evaluator.domain.errors import FilterInvalid, ReportInvalid
 from services.evaluator.domain.listing import ReportFilter
@@ -66,6 +67,7 @@ def header_from(message: report_service_pb2.CreateReportRequest.Header) -> Repor
         else None,
         question_bank=report.question_bank,
         excluded_sample_count=report.excluded_sample_count,
+        looks=look_messages.from_message(report),
     )
 
 
@@ -112,6 +114,7 @@ def report(measured: MeasuredReport, *, defined: bool = True) -> report_pb2.Repo
         training_overlap=_overlap(header.training_overlap),
         question_bank=header.question_bank,
         excluded_sample_count=header.excluded_sample_count,
+        looks=look_messages.to_message(header.looks),
     )
     message.create_time.FromDatetime(value.create_time)
     return message

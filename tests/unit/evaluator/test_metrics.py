@@ -107,8 +107,9 @@ def test_figures_are_torchmetrics(rows):
 
 
 def test_undefined_figures_are_none_and_never_0():
-    """A code without samples in the validation split has no figures, predicted or not: 0 would read as a
-    failure. One that occurs and was never predicted has no precision, which counts as 0 in the mean.
+    """A code without samples in the validation split has no figures, predicted or not.
+
+    0 would read as a failure. One that occurs and was never predicted is without precision: 0 in the mean.
     """
     result = measure([("A", "A"), ("A", "B"), ("D", "A")])
     for absent in result.per_code[1:3]:

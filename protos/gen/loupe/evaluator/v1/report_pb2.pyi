@@ -112,6 +112,7 @@ class Report(_message.Message):
     TRAINING_OVERLAP_FIELD_NUMBER: _builtins.int
     QUESTION_BANK_FIELD_NUMBER: _builtins.int
     EXCLUDED_SAMPLE_COUNT_FIELD_NUMBER: _builtins.int
+    LOOKS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`reports/{report}`."""
     kind: Global___ReportKind.ValueType
@@ -163,6 +164,12 @@ class Report(_message.Message):
         is never official.
         """
 
+    @_builtins.property
+    def looks(self) -> _model_pb2.TrainingLooks:
+        """VALIDATION only: of which look at this split, during the training, the weights are (E4); absent of reports from
+        before looks were kept.
+        """
+
     def __init__(
         self,
         *,
@@ -187,10 +194,11 @@ class Report(_message.Message):
         training_overlap: _model_pb2.TrainingOverlap | None = ...,
         question_bank: _builtins.str = ...,
         excluded_sample_count: _builtins.int = ...,
+        looks: _model_pb2.TrainingLooks | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["confusion", b"confusion", "create_time", b"create_time", "overall", b"overall", "segmentation", b"segmentation", "training_overlap", b"training_overlap"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["confusion", b"confusion", "create_time", b"create_time", "looks", b"looks", "overall", b"overall", "segmentation", b"segmentation", "training_overlap", b"training_overlap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_threshold_count", b"below_threshold_count", "code_list", b"code_list", "codes", b"codes", "confidence_threshold", b"confidence_threshold", "confusion", b"confusion", "create_time", b"create_time", "data_paths", b"data_paths", "definitions", b"definitions", "excluded_sample_count", b"excluded_sample_count", "images_per_s", b"images_per_s", "kind", b"kind", "model_version", b"model_version", "name", b"name", "nonconforming_count", b"nonconforming_count", "num_of_classes", b"num_of_classes", "overall", b"overall", "question_bank", b"question_bank", "segmentation", b"segmentation", "task", b"task", "training_overlap", b"training_overlap", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_threshold_count", b"below_threshold_count", "code_list", b"code_list", "codes", b"codes", "confidence_threshold", b"confidence_threshold", "confusion", b"confusion", "create_time", b"create_time", "data_paths", b"data_paths", "definitions", b"definitions", "excluded_sample_count", b"excluded_sample_count", "images_per_s", b"images_per_s", "kind", b"kind", "looks", b"looks", "model_version", b"model_version", "name", b"name", "nonconforming_count", b"nonconforming_count", "num_of_classes", b"num_of_classes", "overall", b"overall", "question_bank", b"question_bank", "segmentation", b"segmentation", "task", b"task", "training_overlap", b"training_overlap", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
