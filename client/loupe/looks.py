@@ -7,8 +7,8 @@ from loupe.translation import Sentence, sentence
 def described(value: model_pb2.TrainingLooks) -> list[Sentence]:
     """A sentence for each network that was trained."""
     networks = (
-        (sentence("classifier"), sentence("accuracy"), "classification"),
-        (sentence("segmentation network"), sentence("IoU of any defect"), "segmentation"),
+        (sentence("classifier"), sentence("validation accuracy"), "classification"),
+        (sentence("segmentation network"), sentence("validation IoU"), "segmentation"),
     )
     return [
         sentence(
@@ -22,7 +22,8 @@ def described(value: model_pb2.TrainingLooks) -> list[Sentence]:
 def _weights(looks: model_pb2.NetworkLooks, metric: Sentence) -> Sentence:
     if not looks.HasField("best_score"):
         return sentence(
-            "weights of the last iteration, {iteration} of {most}: nothing in the validation split to judge on",
+            "weights of the last iteration, {iteration} of {most}: "
+            "nothing in the validation split to judge on",
             iteration=looks.last_iteration,
             most=looks.max_iteration,
         )
@@ -47,7 +48,7 @@ def _end(looks: model_pb2.NetworkLooks) -> Sentence:
     if looks.last_iteration >= looks.max_iteration:
         return Sentence("", "")
     return sentence(
-        "; ended early after iteration {iteration}: {count} looks in turn were no better (patience)",
+        "; ended early after iteration {iteration}: none of the last {count} looks was better (patience)",
         iteration=looks.last_iteration,
         count=looks.looks_since_best,
     )

@@ -182,14 +182,17 @@ class LineScreen:
                 )
                 self._once(("stage", task.attempt, row[0], row[1]), text)
         self._progress(view, phase)
+        self._looks(view)
+        if view.complete:
+            self._once(("end", task.attempt, task.state), _ending(task))
+
+    def _looks(self, view: TaskView) -> None:
         for network, curve in view.curves.items():
             for iteration, accuracy in curve.validation.items():
                 text = f"{network}: {_measured(network)} {percent(accuracy)} at iteration {iteration}"
                 self._once(("validation", curve.attempt, network, iteration), text)
-        for told in described(task.looks):
-            self._once(("looks", task.attempt, told), pick(*told))
-        if view.complete:
-            self._once(("end", task.attempt, task.state), _ending(task))
+        for told in described(view.task.looks):
+            self._once(("looks", view.task.attempt, told), pick(*told))
 
     def _progress(self, view: TaskView, phase: str) -> None:
         progress = view.task.progress

@@ -115,9 +115,9 @@ DEFINITIONS = (
         "best_look",
         *sentence("best look"),
         *sentence(
-            "a training looks at its validation split now and then; the weights are those of the look with the "
-            "best accuracy (segmentation: IoU of any defect), of equal ones the first. The report over this "
-            "split is therefore a little optimistic."
+            "a training looks at its validation split now and then; the weights are those of the "
+            "look with the best accuracy (segmentation: IoU of any defect), of equal ones the "
+            "first. The report over this split is therefore a little optimistic."
         ),
     ),
     Definition(

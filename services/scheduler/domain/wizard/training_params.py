@@ -150,9 +150,9 @@ def _endless_patience(params: NetworkParams, at: str) -> Violation | None:
         f"{at}.patience",
         "NEVER_ENDS_EARLY",
         sentence(
-            "patience {patience} can never end the training early: with max_iter {max_iter} there are at most "
-            "{looks} looks at the validation split, so at most {most} in turn can be no better before the "
-            "last; lower it, or take 0 for a training that does not end early",
+            "patience {patience} can never end the training early: with max_iter {max_iter} there are "
+            "at most {looks} looks at the validation split, so at most {most} in turn can be no "
+            "better before the last; lower it, or take 0 for a training that does not end early",
             patience=params.patience,
             max_iter=params.max_iter,
             looks=looks,
