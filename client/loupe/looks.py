@@ -48,7 +48,7 @@ def _end(looks: model_pb2.NetworkLooks) -> Sentence:
     if looks.last_iteration >= looks.max_iteration:
         return Sentence("", "")
     return sentence(
-        "; ended early after iteration {iteration}: none of the last {count} looks was better (patience)",
+        "; ended early after iteration {iteration}: no better look among the last {count} (patience)",
         iteration=looks.last_iteration,
         count=looks.looks_since_best,
     )

@@ -421,7 +421,7 @@ def test_e4_task_and_report_say_of_which_look_the_weights_are(capsys: pytest.Cap
         ", the best of 20 looks; last 95.1 %",
         "segmentation network: weights of iteration 320 of 400: validation IoU 97.2 %",
         ", the last and best of 16 looks",
-        "; ended early after iteration 320: none of the last 5 looks was better (patience)",
+        "; ended early after iteration 320: no better look among the last 5 (patience)",
     ]
     unjudged = model_pb2.NetworkLooks(max_iteration=400, look_count=1, best_iteration=400, last_iteration=400)
     nothing = ["weights of the last iteration, 400 of 400: nothing in the validation split to judge on"]

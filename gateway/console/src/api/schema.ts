@@ -2894,6 +2894,8 @@ export interface components {
             packages: components["schemas"]["Package"][];
             /** @description Changes with every change of the version: archived, aliases, packages. */
             etag: string;
+            /** @description Of which look at the validation split the weights are (E4); absent of versions from before looks were kept. */
+            looks?: components["schemas"]["TrainingLooks"];
         };
         /**
          * @description * `NETWORK_UNSPECIFIED`
@@ -2902,6 +2904,36 @@ export interface components {
          * @enum {string}
          */
         Network: "NETWORK_UNSPECIFIED" | "NETWORK_CLASSIFICATION" | "NETWORK_SEGMENTATION";
+        /** @description The looks at one network. The last one is after its last iteration. */
+        NetworkLooks: {
+            /**
+             * Format: int64
+             * @description After which the training ends, if not early.
+             */
+            maxIteration: string;
+            /** Format: int32 */
+            lookCount: number;
+            /**
+             * Format: int64
+             * @description Iterations that the weights of the best look have; of equal looks the first. Where there is nothing to judge the
+             *     network on, those of the last look.
+             */
+            bestIteration: string;
+            /**
+             * Format: double
+             * @description In [0, 1]: accuracy, or of segmentation IoU of any defect; absent where there is nothing to judge the network on.
+             */
+            bestScore?: number;
+            /**
+             * Format: int64
+             * @description Less than max_iteration: the training ended early, because looks_since_best reached the parameter `patience`.
+             */
+            lastIteration: string;
+            /** Format: double */
+            lastScore?: number;
+            /** Format: int32 */
+            looksSinceBest: number;
+        };
         /** @description How one network will be trained. */
         NetworkPlan: {
             network: components["schemas"]["Network"];
@@ -3374,6 +3406,11 @@ export interface components {
              *     no number here.
              */
             excludedSampleCount: string;
+            /**
+             * @description VALIDATION only: of which look at this split, during the training, the weights are (E4); absent of reports from
+             *     before looks were kept.
+             */
+            looks?: components["schemas"]["TrainingLooks"];
         };
         /**
          * @description * `REPORT_FORMAT_UNSPECIFIED`: JSON.
@@ -3795,6 +3832,8 @@ export interface components {
              *     seen.
              */
             etag: string;
+            /** @description Of which look at the validation split the weights are (E4); set once training is done. Not in lists. */
+            looks?: components["schemas"]["TrainingLooks"];
         };
         /**
          * @description * `TASK_KIND_UNSPECIFIED`
@@ -3893,6 +3932,12 @@ export interface components {
             secret: string;
             /** @description Made by a log-in to the console; ended by logging out. */
             session: boolean;
+        };
+        /** @description The looks at the validation split during a training, and which one gave the weights (E4). */
+        TrainingLooks: {
+            classification?: components["schemas"]["NetworkLooks"];
+            /** @description Absent where only the classifier was trained. */
+            segmentation?: components["schemas"]["NetworkLooks"];
         };
         /**
          * @description How much of some data a version was trained with (P7). A sample is compared by its picture's pixels: the same picture

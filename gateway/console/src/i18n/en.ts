@@ -130,6 +130,17 @@ export const en: Words = {
     NETWORK_CLASSIFICATION: "Classification",
     NETWORK_SEGMENTATION: "Segmentation",
   },
+  looks: {
+    of: (network) => `${network}: `,
+    weights: (iteration, most, score) => `weights of iteration ${iteration} of ${most}: ${score}`,
+    best: (weights, count, last) => `${weights}, the best of ${count} looks; last ${last}`,
+    lastIsBest: (weights, count) => `${weights}, the last and best of ${count} looks`,
+    unjudged: (last, most) =>
+      `weights of the last iteration, ${last} of ${most}: nothing in the validation split to judge on`,
+    early: (last, count) =>
+      `; ended early after iteration ${last}: no better look among the last ${count} (patience)`,
+    soFar: (score, iteration) => `Best look so far: ${score} at iteration ${iteration}`,
+  },
   models: {
     title: "Models",
     newModel: "New model",
@@ -432,6 +443,7 @@ export const en: Words = {
     lr_policy: "fixed, exp, inv or poly",
     power: "Exponent of inv and poly, in [0, 1000]",
     gamma: "Factor of exp and inv, in [0, 1000]",
+    patience: "Looks at the validation split without a better one that end the training early, from 0; 0: none do",
   },
   compare: {
     title: "Compare versions",

@@ -6,6 +6,7 @@ import { ids, lastPart, shortVersion } from "../../api/names";
 import { useSpeech } from "../../i18n";
 import { time } from "../../ui/format";
 import { Json } from "../../ui/Json";
+import { Looks } from "../monitor";
 
 type Version = Schemas["ModelVersion"];
 
@@ -52,9 +53,12 @@ export function VersionFacts({ version }: { version: Version }): ReactNode {
             key: "weights",
             label: t.models.weights,
             children: (
-              <Typography.Text code copyable ellipsis>
-                {version.weightsSha256}
-              </Typography.Text>
+              <>
+                <Looks looks={version.looks} />
+                <Typography.Text code copyable ellipsis>
+                  {version.weightsSha256}
+                </Typography.Text>
+              </>
             ),
           },
           {

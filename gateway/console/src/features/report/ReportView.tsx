@@ -7,7 +7,7 @@ import { lastPart, shortPath, shortVersion } from "../../api/names";
 import { useSpeech } from "../../i18n";
 import { time, whole } from "../../ui/format";
 import { Page } from "../../ui/Page";
-import { OverlapAlert } from "../monitor";
+import { Looks, OverlapAlert } from "../monitor";
 import { CodeResults } from "./CodeResults";
 import { Confusion } from "./Confusion";
 import { Definitions } from "./Definitions";
@@ -80,6 +80,7 @@ export function ReportView({ report }: { report: Report }): ReactNode {
           extra={report.dataPaths.map(shortPath).join(", ")}
         >
           <OverallResult report={report} />
+          <Looks looks={report.looks} />
         </Card>
         <Card size="small" className="span-7" title={t.report.perCode} extra={<small>{t.report.interval}</small>}>
           <CodeResults report={report} onCode={(truth) => { show({ truth, verdict: "VERDICT_MISJUDGED" }); }} />

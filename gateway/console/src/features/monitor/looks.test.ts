@@ -1,0 +1,29 @@
+import { expect, it } from "vitest";
+import { en } from "../../i18n/en";
+import { zh } from "../../i18n/zh";
+import { bestOf, told } from "./looks";
+
+const looks = {
+  maxIteration: "400", lookCount: 16, bestIteration: "300", bestScore: 0.972, lastIteration: "320", lastScore: 0.951,
+  looksSinceBest: 1,
+};
+
+it("both scores are shown, the best with its iteration, and why the training ended early (E4)", () => {
+  expect(told(looks, en)).toBe(
+    "weights of iteration 300 of 400: 97.2\u00a0%, the best of 16 looks; last 95.1\u00a0%; " +
+      "ended early after iteration 320: no better look among the last 1 (patience)",
+  );
+  expect(told(looks, zh)).toContain("采用第 300 次迭代（共 400 次）的权重：97.2\u00a0%");
+  expect(told({ ...looks, bestIteration: "400", lastIteration: "400" }, en)).toBe(
+    "weights of iteration 400 of 400: 97.2\u00a0%, the last and best of 16 looks",
+  );
+  const { bestScore, lastScore, ...unjudged } = { ...looks, lastIteration: "400" };
+  expect(told(unjudged, en)).toContain("nothing in the validation split to judge on");
+  expect([bestScore, lastScore]).not.toContain(undefined);
+});
+
+it("of equal looks the first is the best (E4)", () => {
+  const points = [0.5, 0.9, 0.9, 0.8].map((accuracy, index) => ({ iteration: 10 * (index + 1), accuracy }));
+  expect(bestOf(points)?.iteration).toBe(20);
+  expect(bestOf([])).toBeUndefined();
+});
