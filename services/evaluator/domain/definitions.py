@@ -117,7 +117,8 @@ DEFINITIONS = (
         *sentence(
             "a training looks at its validation split now and then; the weights are those of the "
             "look with the best accuracy (segmentation: IoU of any defect), of equal ones the "
-            "first. The report over this split is therefore a little optimistic."
+            "first. The report over this split is therefore a little optimistic. A look counts "
+            "only samples of the classifier's classes; the report counts special codes too."
         ),
     ),
     Definition(

@@ -132,6 +132,8 @@ export const en: Words = {
   },
   looks: {
     of: (network) => `${network}: `,
+    accuracy: "validation accuracy",
+    iou: "validation IoU",
     weights: (iteration, most, score) => `weights of iteration ${iteration} of ${most}: ${score}`,
     best: (weights, count, last) => `${weights}, the best of ${count} looks; last ${last}`,
     lastIsBest: (weights, count) => `${weights}, the last and best of ${count} looks`,

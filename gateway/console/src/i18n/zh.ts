@@ -176,6 +176,8 @@ export const zh = {
   /** Of which look at the validation split the weights are (E4). */
   looks: {
     of: (network: string) => `${network}：`,
+    accuracy: "验证准确率",
+    iou: "验证缺陷 IoU",
     weights: (iteration: string, most: string, score: string) =>
       `采用第 ${iteration} 次迭代（共 ${most} 次）的权重：${score}`,
     best: (weights: string, count: number, last: string) =>

@@ -36,7 +36,7 @@ export function NetworkCurve({ task, network }: { task: Task; network: Network }
     const own = [{ label: `${name} · ${t.monitor.loss}`, curve: zoomed ? detailed(curve, zoomed) : curve }];
     return other.data && compared ? [...own, { label: taskTitle(compared), curve: other.data, other: true }] : own;
   }, [curve, zoomed, other.data, compared, name, t]);
-  const accuracy = network === "NETWORK_SEGMENTATION" ? t.monitor.iou : t.monitor.accuracy;
+  const metric = network === "NETWORK_SEGMENTATION" ? "iou" : "accuracy";
   const looks = network === "NETWORK_SEGMENTATION" ? task.looks?.segmentation : task.looks?.classification;
   // Once it is trained, the task says of which look the weights are; tasks from before that used the last ones.
   const best = isRunning(task) && !task.looks ? bestOf(curve.validation) : undefined;
@@ -94,7 +94,7 @@ export function NetworkCurve({ task, network }: { task: Task; network: Network }
           )}
           <small className="dim">{t.monitor.zoomHint}</small>
         </div>
-        {looks && <div>{t.looks.of(accuracy) + told(looks, t)}</div>}
+        {looks && <div>{told(looks, metric, t)}</div>}
         {best && <div>{t.looks.soFar(percent(best.accuracy), whole(best.iteration))}</div>}
         {curve.iterations.length === 0 && connection !== "loading" ? (
           <Nothing
@@ -112,7 +112,7 @@ export function NetworkCurve({ task, network }: { task: Task; network: Network }
             words={{
               iteration: t.monitor.iteration,
               hint: t.monitor.zoomHint,
-              accuracy,
+              accuracy: t.monitor[metric],
             }}
             logScale={logScale}
             smoothing={smoothing}

@@ -9,16 +9,16 @@ const looks = {
 };
 
 it("both scores are shown, the best with its iteration, and why the training ended early (E4)", () => {
-  expect(told(looks, en)).toBe(
-    "weights of iteration 300 of 400: 97.2\u00a0%, the best of 16 looks; last 95.1\u00a0%; " +
+  expect(told(looks, "accuracy", en)).toBe(
+    "weights of iteration 300 of 400: validation accuracy 97.2\u00a0%, the best of 16 looks; last 95.1\u00a0%; " +
       "ended early after iteration 320: no better look among the last 1 (patience)",
   );
-  expect(told(looks, zh)).toContain("采用第 300 次迭代（共 400 次）的权重：97.2\u00a0%");
-  expect(told({ ...looks, bestIteration: "400", lastIteration: "400" }, en)).toBe(
-    "weights of iteration 400 of 400: 97.2\u00a0%, the last and best of 16 looks",
+  expect(told(looks, "iou", zh)).toContain("采用第 300 次迭代（共 400 次）的权重：验证缺陷 IoU 97.2\u00a0%");
+  expect(told({ ...looks, bestIteration: "400", lastIteration: "400" }, "iou", en)).toBe(
+    "weights of iteration 400 of 400: validation IoU 97.2\u00a0%, the last and best of 16 looks",
   );
   const { bestScore, lastScore, ...unjudged } = { ...looks, lastIteration: "400" };
-  expect(told(unjudged, en)).toContain("nothing in the validation split to judge on");
+  expect(told(unjudged, "accuracy", en)).toContain("nothing in the validation split to judge on");
   expect([bestScore, lastScore]).not.toContain(undefined);
 });
 

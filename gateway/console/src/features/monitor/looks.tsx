@@ -16,10 +16,11 @@ export function bestOf(validation: Curve["validation"]): Curve["validation"][num
 }
 
 /** What became of the looks at a network once it was trained. */
-export function told(looks: NetworkLooks, t: Words): string {
+export function told(looks: NetworkLooks, metric: "accuracy" | "iou", t: Words): string {
   const [last, most] = [whole(looks.lastIteration), whole(looks.maxIteration)];
   if (looks.bestScore === undefined) return t.looks.unjudged(last, most);
-  const weights = t.looks.weights(whole(looks.bestIteration), most, percent(looks.bestScore));
+  const score = `${t.looks[metric]} ${percent(looks.bestScore)}`;
+  const weights = t.looks.weights(whole(looks.bestIteration), most, score);
   const isLast = looks.bestIteration === looks.lastIteration;
   const chosen = isLast
     ? t.looks.lastIsBest(weights, looks.lookCount)
@@ -32,15 +33,15 @@ export function told(looks: NetworkLooks, t: Words): string {
 export function Looks({ looks }: { looks: Schemas["TrainingLooks"] | undefined }): ReactNode {
   const { t } = useSpeech();
   const networks = [
-    [t.networks.NETWORK_CLASSIFICATION, looks?.classification],
-    [t.networks.NETWORK_SEGMENTATION, looks?.segmentation],
+    [t.networks.NETWORK_CLASSIFICATION, "accuracy", looks?.classification],
+    [t.networks.NETWORK_SEGMENTATION, "iou", looks?.segmentation],
   ] as const;
   return networks.map(
-    ([name, of]) =>
+    ([name, metric, of]) =>
       of && (
-        <div key={name}>
+        <div key={name} style={{ marginTop: 8 }}>
           {t.looks.of(name)}
-          {told(of, t)}
+          {told(of, metric, t)}
         </div>
       ),
   );
