@@ -36,6 +36,12 @@ def _weights(looks: model_pb2.NetworkLooks, metric: Sentence) -> Sentence:
     )
     if looks.best_iteration == looks.last_iteration:
         return sentence("{best}, the last and best of {count} looks", best=best, count=looks.look_count)
+    if looks.last_score == looks.best_score:
+        return sentence(
+            "{best}, the first of the best of {count} looks; the last is as good",
+            best=best,
+            count=looks.look_count,
+        )
     return sentence(
         "{best}, the best of {count} looks; last {score}",
         best=best,

@@ -425,7 +425,14 @@ def test_e4_task_and_report_say_of_which_look_the_weights_are(capsys: pytest.Cap
     ]
     unjudged = model_pb2.NetworkLooks(max_iteration=400, look_count=1, best_iteration=400, last_iteration=400)
     nothing = ["weights of the last iteration, 400 of 400: nothing in the validation split to judge on"]
-    cases = ((several, told), (model_pb2.TrainingLooks(classification=unjudged), nothing), (None, []))
+    equal = model_pb2.TrainingLooks(classification=looks_at(last_score=0.972))
+    first = ["iteration 300 of 400", ", the first of the best of 20 looks; the last is as good"]
+    cases = (
+        (several, told),
+        (equal, first),
+        (model_pb2.TrainingLooks(classification=unjudged), nothing),
+        (None, []),
+    )
     for looks, expected in cases:
         for shown in (
             task_details(task_pb2.Task(training=task_pb2.TrainingSpec(), looks=looks), datetime.now(UTC)),

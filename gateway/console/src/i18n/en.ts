@@ -131,11 +131,13 @@ export const en: Words = {
     NETWORK_SEGMENTATION: "Segmentation",
   },
   looks: {
+    title: "Best look",
     of: (network) => `${network}: `,
     accuracy: "validation accuracy",
     iou: "validation IoU",
     weights: (iteration, most, score) => `weights of iteration ${iteration} of ${most}: ${score}`,
     best: (weights, count, last) => `${weights}, the best of ${count} looks; last ${last}`,
+    firstOfBest: (weights, count) => `${weights}, the first of the best of ${count} looks; the last is as good`,
     lastIsBest: (weights, count) => `${weights}, the last and best of ${count} looks`,
     unjudged: (last, most) =>
       `weights of the last iteration, ${last} of ${most}: nothing in the validation split to judge on`,

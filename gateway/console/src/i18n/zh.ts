@@ -175,6 +175,7 @@ export const zh = {
   },
   /** Of which look at the validation split the weights are (E4). */
   looks: {
+    title: "最佳验证",
     of: (network: string) => `${network}：`,
     accuracy: "验证准确率",
     iou: "验证缺陷 IoU",
@@ -182,6 +183,8 @@ export const zh = {
       `采用第 ${iteration} 次迭代（共 ${most} 次）的权重：${score}`,
     best: (weights: string, count: number, last: string) =>
       `${weights}，为 ${count} 次验证中最好的一次；末次 ${last}`,
+    firstOfBest: (weights: string, count: number) =>
+      `${weights}，为 ${count} 次验证中最好且最早的一次；末次与之相同`,
     lastIsBest: (weights: string, count: number) => `${weights}，为 ${count} 次验证中最好且最后一次`,
     unjudged: (last: string, most: string) =>
       `采用末次迭代（第 ${last} 次，共 ${most} 次）的权重：验证集中没有可供评估的内容`,

@@ -18,6 +18,7 @@ export function VersionFacts({ version }: { version: Version }): ReactNode {
         size="small"
         column={1}
         bordered
+        styles={{ label: { whiteSpace: "nowrap" } }}
         items={[
           {
             key: "task",
@@ -49,16 +50,16 @@ export function VersionFacts({ version }: { version: Version }): ReactNode {
               </Tag>
             )),
           },
+          ...(version.looks
+            ? [{ key: "looks", label: t.looks.title, children: <Looks looks={version.looks} /> }]
+            : []),
           {
             key: "weights",
             label: t.models.weights,
             children: (
-              <>
-                <Looks looks={version.looks} />
-                <Typography.Text code copyable ellipsis>
-                  {version.weightsSha256}
-                </Typography.Text>
-              </>
+              <Typography.Text code copyable ellipsis>
+                {version.weightsSha256}
+              </Typography.Text>
             ),
           },
           {

@@ -17,6 +17,9 @@ it("both scores are shown, the best with its iteration, and why the training end
   expect(told({ ...looks, bestIteration: "400", lastIteration: "400" }, "iou", en)).toBe(
     "weights of iteration 400 of 400: validation IoU 97.2\u00a0%, the last and best of 16 looks",
   );
+  expect(told({ ...looks, lastIteration: "400", lastScore: 0.972 }, "accuracy", en)).toContain(
+    ", the first of the best of 16 looks; the last is as good",
+  );
   const { bestScore, lastScore, ...unjudged } = { ...looks, lastIteration: "400" };
   expect(told(unjudged, "accuracy", en)).toContain("nothing in the validation split to judge on");
   expect([bestScore, lastScore]).not.toContain(undefined);

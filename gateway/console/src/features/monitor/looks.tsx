@@ -24,7 +24,9 @@ export function told(looks: NetworkLooks, metric: "accuracy" | "iou", t: Words):
   const isLast = looks.bestIteration === looks.lastIteration;
   const chosen = isLast
     ? t.looks.lastIsBest(weights, looks.lookCount)
-    : t.looks.best(weights, looks.lookCount, percent(looks.lastScore));
+    : looks.lastScore === looks.bestScore
+      ? t.looks.firstOfBest(weights, looks.lookCount)
+      : t.looks.best(weights, looks.lookCount, percent(looks.lastScore));
   const endedEarly = Number(looks.lastIteration) < Number(looks.maxIteration);
   return endedEarly ? chosen + t.looks.early(last, looks.looksSinceBest) : chosen;
 }
@@ -39,7 +41,7 @@ export function Looks({ looks }: { looks: Schemas["TrainingLooks"] | undefined }
   return networks.map(
     ([name, metric, of]) =>
       of && (
-        <div key={name} style={{ marginTop: 8 }}>
+        <div key={name}>
           {t.looks.of(name)}
           {told(of, metric, t)}
         </div>

@@ -80,7 +80,9 @@ export function ReportView({ report }: { report: Report }): ReactNode {
           extra={report.dataPaths.map(shortPath).join(", ")}
         >
           <OverallResult report={report} />
-          <Looks looks={report.looks} />
+          <div style={{ marginTop: 8 }}>
+            <Looks looks={report.looks} />
+          </div>
         </Card>
         <Card size="small" className="span-7" title={t.report.perCode} extra={<small>{t.report.interval}</small>}>
           <CodeResults report={report} onCode={(truth) => { show({ truth, verdict: "VERDICT_MISJUDGED" }); }} />
