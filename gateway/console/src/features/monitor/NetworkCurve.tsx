@@ -94,7 +94,7 @@ export function NetworkCurve({ task, network }: { task: Task; network: Network }
           )}
           <small className="dim">{t.monitor.zoomHint}</small>
         </div>
-        {looks && <div>{told(looks, metric, t)}</div>}
+        {looks && <div>{t.looks.of(t.looks.title) + told(looks, metric, t)}</div>}
         {best && <div>{t.looks.soFar(percent(best.accuracy), whole(best.iteration))}</div>}
         {curve.iterations.length === 0 && connection !== "loading" ? (
           <Nothing
