@@ -7,15 +7,23 @@ from loupe.translation import Sentence, sentence
 def described(value: model_pb2.TrainingLooks) -> list[Sentence]:
     """A sentence for each network that was trained."""
     networks = (
-        (sentence("classifier"), sentence("validation accuracy"), "classification"),
-        (sentence("segmentation network"), sentence("validation IoU"), "segmentation"),
+        (
+            sentence("classifier"),
+            sentence("validation accuracy"),
+            value.classification if value.HasField("classification") else None,
+        ),
+        (
+            sentence("segmentation network"),
+            sentence("validation IoU"),
+            value.segmentation if value.HasField("segmentation") else None,
+        ),
     )
     return [
         sentence(
             "{network}: {weights}{end}", network=network, weights=_weights(looks, metric), end=_end(looks)
         )
-        for network, metric, field in networks
-        if value.HasField(field) and (looks := getattr(value, field))
+        for network, metric, looks in networks
+        if looks is not None
     ]
 
 
