@@ -35,7 +35,7 @@ class NetworkParams:
     lr_policy: LrPolicy
     power: float
     gamma: float
-    patience: int
+    patience: int = 0
     """Looks at the validation split without a better one after which the training ends; 0: never (E4)."""
 
     @property
