@@ -8,6 +8,7 @@ from typing import Protocol, Self
 
 from loupe import names
 from loupe.language import pick
+from loupe.looks import described
 from loupe.rendering import (
     elapsed_s,
     enum_word,
@@ -126,6 +127,7 @@ def picture(view: TaskView, now: datetime, width: int) -> RenderableType:
                     "" if curve.accuracy is None else f"  {_measured(network)} {percent(curve.accuracy)}",
                 )
             )
+    parts.extend(Text(pick(*told)) for told in described(task.looks))
     if task.failure.code:
         parts.append(Text(f"{task.failure.code}: {task.failure.message}", style="red"))
     return Group(*parts)
@@ -180,12 +182,17 @@ class LineScreen:
                 )
                 self._once(("stage", task.attempt, row[0], row[1]), text)
         self._progress(view, phase)
+        self._looks(view)
+        if view.complete:
+            self._once(("end", task.attempt, task.state), _ending(task))
+
+    def _looks(self, view: TaskView) -> None:
         for network, curve in view.curves.items():
             for iteration, accuracy in curve.validation.items():
                 text = f"{network}: {_measured(network)} {percent(accuracy)} at iteration {iteration}"
                 self._once(("validation", curve.attempt, network, iteration), text)
-        if view.complete:
-            self._once(("end", task.attempt, task.state), _ending(task))
+        for told in described(view.task.looks):
+            self._once(("looks", view.task.attempt, told), pick(*told))
 
     def _progress(self, view: TaskView, phase: str) -> None:
         progress = view.task.progress

@@ -13,6 +13,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from loupe import names
 from loupe.evaluator.v1 import comparison_pb2, report_pb2
 from loupe.language import pick, translated
+from loupe.looks import described
+from loupe.registry.v1 import model_pb2
 from loupe.scheduler.v1 import task_pb2
 from loupe.text import encodable, visible
 from rich.console import Console, Group, RenderableType
@@ -182,6 +184,11 @@ def share(message: Any, field: str) -> str:  # noqa: ANN401 -- any message with 
     return percent(getattr(message, field)) if message.HasField(field) else "–"
 
 
+def figure(message: Any, field: str) -> str:  # noqa: ANN401 -- any message with such a field
+    """An optional figure from 0 to 1, or a dash where it is undefined."""
+    return f"{getattr(message, field):.3f}" if message.HasField(field) else "–"
+
+
 def estimate(value: report_pb2.Estimate) -> str:
     """`97.5 % [93.1–99.2]`, or a dash where it is undefined."""
     if not value.HasField("value"):
@@ -275,6 +282,7 @@ def task_details(task: task_pb2.Task, now: datetime) -> RenderableType:
         "duration": "" if elapsed is None else human_duration(elapsed),
         "failure": failure(task.failure) if task.failure.code else "",
         "report": task.report,
+        "weights": looks(task),
         "released": names.short(task.model_version) if task.model_version else "",
     }
     data_paths = task.training.data_paths or task.prediction.data_paths
@@ -300,6 +308,11 @@ def task_details(task: task_pb2.Task, now: datetime) -> RenderableType:
 def failure(value: task_pb2.Failure) -> str:
     """The cause of a failed task, with its code, in the reader's language (M6)."""
     return f"{value.code}: {pick(value.message, value.message_zh)}"
+
+
+def looks(value: task_pb2.Task | report_pb2.Report | model_pb2.ModelVersion) -> str:
+    """Of which look at the validation split each network's weights are (E4); empty where it is not known."""
+    return "\n".join(pick(*told) for told in described(value.looks))
 
 
 def training_overlap(value: task_pb2.PredictionSpec | report_pb2.Report) -> RenderableType:
@@ -360,15 +373,16 @@ def report(value: report_pb2.Report) -> RenderableType:
         "model": names.short(value.model_version) if value.model_version else "",
         "bank": question_bank(value),
         "data": ", ".join(names.short(path) for path in value.data_paths),
+        "weights": looks(value),
         "left out": left_out(value),
         "overlap": training_overlap(value) if value.kind == report_pb2.REPORT_KIND_PREDICTION else "",
         "samples": f"{overall.sample_count}, {overall.correct_count} correct"
         + (f"; {value.nonconforming_count} nonconforming set aside" if value.nonconforming_count else ""),
         "accuracy": Text.assemble(
-            (estimate(overall.accuracy), "bold"), f"   majority class {percent(overall.majority_share)}"
+            (estimate(overall.accuracy), "bold"), f"   majority class {share(overall, 'majority_share')}"
         ),
-        "macro": f"precision {percent(overall.macro_precision)}, recall {percent(overall.macro_recall)}, "
-        f"F1 {percent(overall.macro_f1)}",
+        "macro": f"precision {share(overall, 'macro_precision')}, recall {share(overall, 'macro_recall')}, "
+        f"F1 {share(overall, 'macro_f1')}",
         "IoU": _segmentation(value.segmentation) if value.HasField("segmentation") else "",
         "to a human": f"{value.below_threshold_count} below confidence {value.confidence_threshold:g}"
         if value.confidence_threshold
@@ -381,7 +395,7 @@ def report(value: report_pb2.Report) -> RenderableType:
             str(code.support),
             estimate(code.precision),
             estimate(code.recall),
-            f"{code.f1:.3f}",
+            figure(code, "f1"),
             *([share(code.iou, "value")] if value.HasField("segmentation") else []),
             str(code.misjudged_count),
             str(code.nonconforming_count),

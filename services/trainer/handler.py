@@ -29,7 +29,10 @@ class TrainingRun:
         split_sha256 = await job.store("splits", Path(event.trained.split_path), ".jsonl")
         weights_sha256 = await job.store("weights", Path(event.trained.weights_path), ".safetensors")
         trained = Outcome.Trained(
-            weights_sha256=weights_sha256, split_sha256=split_sha256, throughputs=event.trained.throughputs
+            weights_sha256=weights_sha256,
+            split_sha256=split_sha256,
+            throughputs=event.trained.throughputs,
+            looks=event.trained.looks if event.trained.HasField("looks") else None,
         )
         return Outcome(trained=trained)
 

@@ -32,6 +32,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
+from services.looks import NetworkLooks
+from services.trainer.training.best_look import BestLook
 from services.trainer.training.classification import Classification, initial_network
 from services.trainer.training.data import Split
 from services.trainer.training.loop import make_optimiser, train
@@ -176,6 +178,7 @@ def _ours(network: nn.Module, images: _Images, recipe: TrainingRecipe) -> Turn:
                 _Silent(),
                 validate=lambda: 0.0,
                 validation_interval=10**9,
+                best=BestLook(network, NetworkLooks(10**9)),
                 checkpoints=_Never(),
                 group=group,
             )

@@ -11,7 +11,7 @@ from loupe.commands.session import Session, remote
 from loupe.evaluator.v1 import leaderboard_pb2, leaderboard_service_pb2
 from loupe.language import pick
 from loupe.registry.v1 import question_bank_pb2, question_bank_service_pb2
-from loupe.rendering import estimate, facts, local_time, message_json, table
+from loupe.rendering import estimate, facts, figure, local_time, message_json, table
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -284,7 +284,7 @@ def _ranking(found: leaderboard_pb2.Leaderboard) -> RenderableType:
             str(entry.rank),
             names.short(entry.model_version) + (" *" if entry.in_production else ""),
             estimate(entry.overall.accuracy),
-            f"{entry.overall.macro_f1:.3f}",
+            figure(entry.overall, "macro_f1"),
             str(entry.overall.sample_count),
             str(entry.excluded_sample_count or ""),
             _against(entry),

@@ -7,7 +7,7 @@ from loupe import names
 from loupe.client import pages
 from loupe.commands.session import Session, remote
 from loupe.registry.v1 import algorithm_image_pb2, model_pb2, model_service_pb2
-from loupe.rendering import enum_word, facts, human_bytes, local_time, message_json, percent, table
+from loupe.rendering import enum_word, facts, human_bytes, local_time, looks, message_json, percent, table
 from rich.console import Group
 
 
@@ -129,7 +129,7 @@ async def _version(session: Session, name: str) -> None:
                 if official is None
                 else f"{official.name}, accuracy {percent(official.overall.accuracy.value)}",
                 "validation report": version.report,
-                "weights": f"sha256 {version.weights_sha256}",
+                "weights": "\n".join(filter(None, (looks(version), f"sha256 {version.weights_sha256}"))),
                 "packages": "\n".join(
                     f"{enum_word(model_pb2.PackageFormat, package.format)}, "
                     f"{human_bytes(package.size_bytes)}, sha256 {package.sha256}"

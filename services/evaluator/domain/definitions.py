@@ -31,14 +31,17 @@ DEFINITIONS = (
         "precision",
         *sentence("precision of a code"),
         *sentence(
-            "of the samples predicted as the code, the share that truly is; undefined where there is none."
+            "of the samples predicted as the code, the share that truly is; undefined (–) for a code that "
+            "was never predicted (0 of 0), and for one that no sample truly has: its predictions are all "
+            "wrong, and count against the codes that those samples have."
         ),
     ),
     Definition(
         "recall",
         *sentence("recall of a code"),
         *sentence(
-            "of the samples that truly have the code, the share predicted so; undefined where there is none."
+            "of the samples that truly have the code, the share predicted so; undefined (–) where there "
+            "is none."
         ),
     ),
     Definition(
@@ -47,7 +50,7 @@ DEFINITIONS = (
         "F1",
         *sentence(
             "harmonic mean of precision and recall; 0 for a code that has samples and was never "
-            "predicted, undefined for a code that has neither samples nor predictions."
+            "predicted, undefined (–) for a code that no sample truly has."
         ),
     ),
     Definition(
@@ -55,8 +58,9 @@ DEFINITIONS = (
         *sentence("macro"),
         *sentence(
             "mean over the codes that occur among the samples, each code counting the same "
-            "however rare it is; the precision of a code that was never predicted counts "
-            "as 0."
+            "however rare it is; a code that no sample truly has is left out. The precision "
+            "of a code that occurs and was never predicted counts as 0, as in scikit-learn "
+            "(zero_division=0)."
         ),
     ),
     Definition(
@@ -106,6 +110,16 @@ DEFINITIONS = (
         "mean_iou",
         *sentence("mean IoU"),
         *sentence("mean IoU over the codes that occur in any mask, without the background."),
+    ),
+    Definition(
+        "best_look",
+        *sentence("best look"),
+        *sentence(
+            "a training looks at its validation split now and then; the weights are those of the "
+            "look with the best accuracy (segmentation: IoU of any defect), of equal ones the "
+            "first. The report over this split is therefore a little optimistic. A look counts "
+            "only samples of the classifier's classes; the report counts special codes too."
+        ),
     ),
     Definition(
         "misjudged",

@@ -1,11 +1,10 @@
 """The figures of a report, computed from its counts (E1, E2). `definitions.py` says what each one means.
 
-What is not defined is None, never a made-up 0: the precision of a code that was never predicted, the recall
-of a code without samples, the F1 of a code with neither. The F1 of a code that has samples and was never
-predicted is 0.
+What is not defined is None, never a made-up 0: precision, recall and F1 of a code without samples, and the
+precision of a code that was never predicted. The F1 of a code that has samples and was never predicted is 0.
 
 Macro figures are means over the codes that have samples. Macro precision counts a code that was never
-predicted as 0, as scikit-learn does: a model must not gain by never predicting a code.
+predicted as 0, as scikit-learn does (zero_division=0): a model must not gain by never predicting a code.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -215,7 +214,7 @@ def _points(
     samples = sum(kept)
     return tuple(
         ThresholdPoint(
-            precision=_share(hits, predictions),
+            precision=_share(hits, predictions if samples else 0),
             recall=_share(hits, samples),
             to_human=_share(samples - remaining, samples),
         )
@@ -233,16 +232,18 @@ def _sums(by_code: Mapping[str, Sequence[int]]) -> Sequence[int]:
 
 
 def _code_metrics(code: str, *, support: int, predicted: int, correct: int) -> CodeMetrics:
+    # Predictions of a code without samples are all wrong, however good the model is: they say nothing of it.
+    judged = predicted if support else 0
     return CodeMetrics(
         code=code,
         support=support,
         predicted=predicted,
         correct=correct,
-        precision=_share(correct, predicted),
-        precision_interval=wilson(correct, predicted),
+        precision=_share(correct, judged),
+        precision_interval=wilson(correct, judged),
         recall=_share(correct, support),
         recall_interval=wilson(correct, support),
-        f1=_share(2 * correct, support + predicted),
+        f1=_share(2 * correct, support + judged),
     )
 
 

@@ -10,6 +10,7 @@ from loupe.errors import Violation
 from loupe.translation import Sentence
 
 from services.evaluator.domain.errors import ReportInvalid
+from services.looks import TrainingLooks
 
 
 class ReportKind(enum.IntEnum):
@@ -161,6 +162,8 @@ class ReportHeader:
     """The revision of a bank, `questionBanks/{bank}/revisions/{number}`; empty: plain data paths (P7)."""
     excluded_sample_count: int = 0
     """Samples left out because the version was trained with them or with their groups."""
+    looks: TrainingLooks | None = None
+    """Of which look at this validation split the weights are (E4)."""
 
     def __post_init__(self) -> None:
         """Raise ReportInvalid with all contradictions at once."""

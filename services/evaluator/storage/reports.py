@@ -22,6 +22,7 @@ from services.evaluator.domain.report import (
 from services.evaluator.storage.pixels import pixel_counts, pixels_of
 from services.evaluator.storage.tables import deleted_task_table, report_table
 from services.kit.paging import PageRequest
+from services.looks import TrainingLooks
 
 
 class ReportRows:
@@ -122,6 +123,7 @@ class ReportRows:
                 create_time=report.create_time,
                 question_bank=report.header.question_bank,
                 excluded_sample_count=report.header.excluded_sample_count,
+                looks=report.header.looks.to_json() if report.header.looks else None,
                 **_overlap(report.header.training_overlap),
                 **_counts(report.counts),
             )
@@ -237,6 +239,7 @@ def _to_report(row: sa.Row[Any]) -> EvaluationReport:
             training_overlap=_to_overlap(row),
             question_bank=row.question_bank,
             excluded_sample_count=row.excluded_sample_count,
+            looks=TrainingLooks.from_json(row.looks),
         ),
         create_time=row.create_time,
         counts=Counts(

@@ -1,7 +1,7 @@
 """The tables as SQLAlchemy sees them; the migrations make them."""
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 _metadata = sa.MetaData()
 
@@ -29,6 +29,7 @@ report_table = sa.Table(
     sa.Column("pixel_sample_count", sa.BigInteger),
     sa.Column("question_bank", sa.Text),
     sa.Column("excluded_sample_count", sa.BigInteger),
+    sa.Column("looks", JSONB(none_as_null=True)),
     # NULL: the overlap was not measured.
     sa.Column("overlap_sample_count", sa.BigInteger),
     sa.Column("overlap_trained_sample_count", sa.BigInteger),

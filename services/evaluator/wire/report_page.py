@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from math import floor
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from loupe.translation import sentence
+from loupe.looks import described
+from loupe.translation import Sentence, sentence
 
+from services import look_messages
 from services.evaluator.domain.definitions import DEFINITIONS, Definition
 from services.evaluator.domain.metrics import Interval, MeasuredReport, ThresholdPoint, ThresholdView
 from services.evaluator.domain.report import ReportKind, StoredSample
@@ -125,6 +127,12 @@ class ReportPage:
         ]
 
     @property
+    def looks(self) -> list[Sentence]:
+        """Of which look at the validation split the weights are, a sentence a network (E4)."""
+        value = look_messages.to_message(self.measured.report.header.looks)
+        return [] if value is None else described(value)
+
+    @property
     def trade_off(self) -> Chart:
         """Accuracy of the samples kept over the share that goes to a human."""
         points = [point for point in self.thresholds.overall if point.precision is not None]
@@ -149,7 +157,7 @@ class ReportPage:
                 support=code.support,
             )
             for code, points in zip(self.measured.metrics.per_code, self.thresholds.per_code, strict=True)
-            if code.support or code.predicted
+            if code.support
         ]
 
     @property

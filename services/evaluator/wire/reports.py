@@ -8,6 +8,7 @@ from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.registry.v1 import model_pb2
 from loupe.translation import Sentence
 
+from services import look_messages
 from services.evaluator.domain.definitions import DEFINITIONS
 from services.evaluator.domain.errors import FilterInvalid, ReportInvalid
 from services.evaluator.domain.listing import ReportFilter
@@ -66,6 +67,7 @@ def header_from(message: report_service_pb2.CreateReportRequest.Header) -> Repor
         else None,
         question_bank=report.question_bank,
         excluded_sample_count=report.excluded_sample_count,
+        looks=look_messages.from_message(report),
     )
 
 
@@ -112,6 +114,7 @@ def report(measured: MeasuredReport, *, defined: bool = True) -> report_pb2.Repo
         training_overlap=_overlap(header.training_overlap),
         question_bank=header.question_bank,
         excluded_sample_count=header.excluded_sample_count,
+        looks=look_messages.to_message(header.looks),
     )
     message.create_time.FromDatetime(value.create_time)
     return message
@@ -127,10 +130,10 @@ def overall(metrics: Metrics) -> report_pb2.Overall:
         sample_count=metrics.samples,
         correct_count=metrics.correct,
         accuracy=_estimate(metrics.accuracy, metrics.accuracy_interval, metrics.correct, metrics.samples),
-        macro_precision=metrics.macro_precision or 0.0,
-        macro_recall=metrics.macro_recall or 0.0,
-        macro_f1=metrics.macro_f1 or 0.0,
-        majority_share=metrics.majority_share or 0.0,
+        macro_precision=metrics.macro_precision,
+        macro_recall=metrics.macro_recall,
+        macro_f1=metrics.macro_f1,
+        majority_share=metrics.majority_share,
     )
 
 
@@ -203,7 +206,7 @@ def _code_result(
         support=code.support,
         precision=_estimate(code.precision, code.precision_interval, code.correct, code.predicted),
         recall=_estimate(code.recall, code.recall_interval, code.correct, code.support),
-        f1=code.f1 or 0.0,
+        f1=code.f1,
         misjudged_count=code.misjudged,
         nonconforming_count=nonconforming,
         iou=None if iou is None else _iou(iou),

@@ -132,6 +132,8 @@ class EvaluatorHandler:
                 work = lease.evaluate
                 order.evaluate.CopyFrom(order_pb2.Evaluate(work=work, masks_folder=str(masks_folder)))
                 report.kind = report_pb2.REPORT_KIND_VALIDATION
+                if work.HasField("looks"):
+                    report.looks.CopyFrom(work.looks)
             case "predict":
                 work = lease.predict
                 order.predict.CopyFrom(order_pb2.Predict(work=work, masks_folder=str(masks_folder)))

@@ -11,6 +11,7 @@ from loupe.errors import FailedPrecondition, InvalidArgument, NotFound, Violatio
 from loupe.translation import sentence
 
 from services.input_specification import InputSpecification
+from services.looks import TrainingLooks
 from services.registry.domain.identifiers import model_id_faults, sha256_faults, shown
 from services.registry.domain.images import MAX_NUMBER, TaskType
 
@@ -75,6 +76,7 @@ class Release:
     report: str = ""
     releaser: str = ""
     production_environment: str | None = None
+    looks: TrainingLooks | None = None
 
     @property
     def starts_from_parent(self) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.input_specification import InputSpecification
 from services.kit.paging import RowPage, RowPageRequest
+from services.looks import TrainingLooks
 from services.registry.domain.images import TaskType
 from services.registry.domain.models import (
     LATEST,
@@ -136,6 +137,7 @@ class Models:
                 releaser=release.releaser,
                 production_environment=release.production_environment,
                 task_type=release.task_type,
+                looks=release.looks.to_json() if release.looks else None,
                 archived=version.archived,
                 create_time=version.create_time,
             )
@@ -327,6 +329,7 @@ def _version(row: Any) -> ModelVersion:  # noqa: ANN401 -- a row has no static t
             report=row.report,
             releaser=row.releaser,
             production_environment=row.production_environment,
+            looks=TrainingLooks.from_json(row.looks),
         ),
         number=VersionNumber(row.major, row.release_number),
         create_time=row.create_time,

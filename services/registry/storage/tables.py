@@ -181,6 +181,7 @@ model_versions = _table(
     releaser=_TEXT,
     production_environment=_TEXT,
     task_type=_TEXT,
+    looks=JSONB(none_as_null=True),
     archived=_BOOL,
     create_time=_TIME,
 )

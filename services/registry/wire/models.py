@@ -8,7 +8,7 @@ from loupe.errors import InvalidArgument
 from loupe.events.v1 import events_pb2
 from loupe.registry.v1 import model_pb2 as pb
 
-from services import input_messages
+from services import input_messages, look_messages
 from services.registry.domain.models import Model, ModelVersion, Package, PackageFormat, Release
 from services.registry.domain.overlap import TrainingOverlap
 from services.registry.wire import names
@@ -54,6 +54,7 @@ def release_in(parent: str, message: pb.ModelVersion) -> Release:
         production_environment=names.parse_optional(
             names.ENVIRONMENT, message.production_environment, "version.production_environment"
         ),
+        looks=look_messages.from_message(message),
     )
 
 
@@ -85,6 +86,7 @@ def version_out(value: ModelVersion) -> pb.ModelVersion:
             production_environment=environment_name(release.production_environment),
             task_type=task_type_out(release.task_type),
             packages=[package_out(package) for package in value.packages],
+            looks=look_messages.to_message(release.looks),
         )
     )
 

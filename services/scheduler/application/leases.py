@@ -90,7 +90,7 @@ class Leases:
             elif locked.task.terminating or isinstance(outcome, Terminated):
                 await self._terminate(locked, outcome_json)
             elif isinstance(outcome, Trained):
-                task = locked.task.trained(outcome.weights_sha256, outcome.split_sha256)
+                task = locked.task.trained(outcome.weights_sha256, outcome.split_sha256, outcome.looks)
                 await self._end(locked, task, outcome_json)
                 if isinstance(task.spec, TrainingSpec):
                     await Throughputs(session).add(task, task.spec, outcome.throughputs, locked.now)
@@ -253,4 +253,5 @@ def _outcome_json(outcome: Outcome) -> str:
     fields = asdict(outcome)
     # What was measured does not tell outcomes apart: a call may be repeated after an upgrade of the worker.
     fields.pop("throughputs", None)
+    fields.pop("looks", None)
     return json.dumps({"outcome": type(outcome).__name__, **fields}, sort_keys=True)

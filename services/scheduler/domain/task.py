@@ -9,6 +9,7 @@ from loupe.errors import FailedPrecondition, NotFound, PermissionDenied
 
 from services.caller import Caller
 from services.kit.etag import EtagMismatch, require_etag
+from services.looks import TrainingLooks
 from services.scheduler.domain.amounts import NOTHING, Amounts
 from services.scheduler.domain.progress import Phase, Progress, Stage
 from services.scheduler.domain.spec import Spec
@@ -205,6 +206,7 @@ class Task(TaskHead):
     stages: tuple[Stage, ...] = field(default=())
     weights_sha256: str = ""
     split_sha256: str = ""
+    looks: TrainingLooks | None = None
 
     @property
     def contact_sheet_sha256(self) -> str:
@@ -263,6 +265,7 @@ class Task(TaskHead):
             report="",
             weights_sha256="",
             split_sha256="",
+            looks=None,
         )
         return _entered(blank, TaskState.WAITING, now, caller.name)
 
@@ -310,7 +313,7 @@ class Task(TaskHead):
         self._require_running()
         return _changed(self)
 
-    def trained(self, weights_sha256: str, split_sha256: str) -> "Task":
+    def trained(self, weights_sha256: str, split_sha256: str, looks: TrainingLooks | None = None) -> "Task":
         """The weights are stored; the evaluation follows."""
         self._require_running()
         return _changed(
@@ -318,6 +321,7 @@ class Task(TaskHead):
                 self,
                 weights_sha256=weights_sha256,
                 split_sha256=split_sha256,
+                looks=looks,
                 phase=Phase.EVALUATING,
                 progress=None,
             )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from services.looks import TrainingLooks
 from services.scheduler.domain.job import Checkpoint, Job, JobKind, Network
 from services.scheduler.domain.loss import POINT_BYTES
 from services.scheduler.domain.progress import Phase, Progress, Stage
@@ -96,6 +97,8 @@ class Trained:
     split_sha256: str
     # In images/s, of the networks that this lease trained for the greater part. For estimates only (W14).
     throughputs: Mapping[Network, float] = field(default_factory=dict, hash=False)
+    # Absent from workers from before looks were kept.
+    looks: TrainingLooks | None = None
 
 
 @dataclass(frozen=True, slots=True)

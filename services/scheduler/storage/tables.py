@@ -54,6 +54,7 @@ tasks = sa.Table(
     sa.Column("report", sa.Text),
     sa.Column("weights_sha256", sa.Text),
     sa.Column("split_sha256", sa.Text),
+    sa.Column("looks", _json),
     sa.Column("model_version", sa.Text),
 )
 

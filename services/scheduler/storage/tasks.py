@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.signals import notify
+from services.looks import TrainingLooks
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.progress import Phase
 from services.scheduler.domain.spec import PackageFormat, TrainingSpec
@@ -207,6 +208,7 @@ def _changing(task: Task) -> dict[str, Any]:
         "report": task.report,
         "weights_sha256": task.weights_sha256,
         "split_sha256": task.split_sha256,
+        "looks": task.looks.to_json() if task.looks else None,
         "model_version": task.model_version,
     }
 
@@ -219,6 +221,7 @@ def _task(row: Any) -> Task:  # noqa: ANN401 -- a row
         stages=codec.stages_from_json(of["stages"]),
         weights_sha256=of["weights_sha256"],
         split_sha256=of["split_sha256"],
+        looks=TrainingLooks.from_json(of["looks"]),
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from loupe.errors import InvalidArgument
 from loupe.scheduler.v1 import job_pb2, job_service_pb2, task_pb2
 
-from services import input_messages
+from services import input_messages, look_messages
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import Checkpoint, JobKind, Network
 from services.scheduler.domain.progress import Phase, Progress, Stage, StageName, StageState
@@ -140,6 +140,7 @@ def outcome_of(message: job_service_pb2.FinishJobRequest) -> Outcome:
                     for one in message.trained.throughputs
                     if finite(one.images_per_s) > 0
                 },
+                look_messages.from_message(message.trained),
             )
         case "reported":
             if not message.reported.report.startswith("reports/"):
@@ -295,6 +296,7 @@ def _evaluate(task: Task, spec: TrainingSpec) -> job_pb2.EvaluateWork:
         batch_size=min(int(spec.training_params["classification"]["batch_size"]), _MAX_EVALUATION_BATCH),
         code_list=spec.code_list,
         num_of_classes=spec.num_of_classes,
+        looks=look_messages.to_message(task.looks),
     )
 
 

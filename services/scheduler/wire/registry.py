@@ -24,7 +24,7 @@ from loupe.registry.v1 import (
     question_bank_service_pb2_grpc,
 )
 
-from services import input_messages
+from services import input_messages, look_messages
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.spec import (
     BankToRun,
@@ -373,6 +373,7 @@ def release_order(task: Task, releaser: str) -> model_service_pb2.CreateModelVer
         ),
         seed=spec.seed,
         report=task.report,
+        looks=look_messages.to_message(task.looks),
         releaser=releaser,
         production_environment=spec.production_environment,
         task_type=algorithm_image_pb2.TASK_TYPE_SEGMENTATION_CLASSIFICATION

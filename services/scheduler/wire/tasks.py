@@ -5,6 +5,7 @@ from dataclasses import asdict
 from loupe.registry.v1 import model_pb2
 from loupe.scheduler.v1 import task_pb2
 
+from services import look_messages
 from services.scheduler.domain.job import Network
 from services.scheduler.domain.listing import ListedTask, TaskView
 from services.scheduler.domain.progress import Phase, Progress, Stage, overall_fraction
@@ -63,6 +64,8 @@ def task(view: TaskView[Task]) -> task_pb2.Task:
     match value.spec:
         case TrainingSpec():
             message.training.CopyFrom(training(value.spec))
+            if (looks := look_messages.to_message(value.looks)) is not None:
+                message.looks.CopyFrom(looks)
         case PredictionSpec():
             message.prediction.CopyFrom(_prediction(value.spec))
         case ExportSpec():

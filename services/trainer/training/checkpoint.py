@@ -5,14 +5,16 @@ augmentation and the learning rate are functions of the seed and the iteration. 
 before the one in training lie beside it, so that the task goes on wherever it was ended.
 
     network.<tensor>, momentum.<tensor>    of the network in training
+    best.<tensor>                          the same network at its best look so far (E4)
     trained.<name>.<tensor>                of each that is complete
 """
 
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import safetensors
 import safetensors.torch
@@ -20,10 +22,11 @@ import torch
 from loupe.translation import sentence
 from torch import Tensor, nn
 
+from services.looks import NetworkLooks
 from services.vision.faults import InfrastructureFault
 from services.vision.weights import BadWeights, load_strictly
 
-_NETWORK, _MOMENTUM, _TRAINED = "network.", "momentum.", "trained."
+_NETWORK, _MOMENTUM, _TRAINED, _BEST = "network.", "momentum.", "trained.", "best."
 
 
 class OtherTraining(Exception):
@@ -43,10 +46,18 @@ class Progress:
     threads: int
     """Of each process. The CPU sums in an order that depends on them."""
     processes: int = 1
+    looks: Mapping[str, NetworkLooks] = field(default_factory=dict)
+    """At this network and at those before it, by name; empty in checkpoints from before looks were kept."""
 
-    def at(self, iterations_done: int) -> "Progress":
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> "Progress":
+        """Of a checkpoint's metadata."""
+        looks = {name: NetworkLooks(**its) for name, its in value.pop("looks", {}).items()}
+        return cls(**value, looks=looks)
+
+    def at(self, iterations_done: int, looks: NetworkLooks) -> "Progress":
         """The same training, so many iterations on."""
-        return replace(self, next_iteration=iterations_done)
+        return replace(self, next_iteration=iterations_done, looks={**self.looks, self.network: looks})
 
 
 @dataclass(frozen=True)
@@ -61,13 +72,25 @@ class Checkpoint:
         """Reads the file. Raises OtherTraining; InfrastructureFault where it is damaged."""
         try:
             with safetensors.safe_open(path, "pt") as file:
-                progress = Progress(**json.loads(file.metadata()["loupe"]))
+                progress = Progress.from_json(json.loads(file.metadata()["loupe"]))
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        except (
+            safetensors.SafetensorError,
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+        ) as error:
             raise _unusable(error) from error
         if progress.recipe_digest != recipe_digest:
             raise OtherTraining
         return cls(progress, tensors)
+
+    @property
+    def best(self) -> Mapping[str, Tensor]:
+        """The network in training at its best look so far; empty before the first."""
+        return _below(self.tensors, _BEST)
 
     def resume(self, network: nn.Module, optimiser: torch.optim.SGD) -> None:
         """Puts the network in training and its optimiser back. Raises InfrastructureFault."""
@@ -91,15 +114,16 @@ class Checkpoint:
             raise _unusable(error) from error
 
 
-def save_checkpoint(
+def save_checkpoint(  # noqa: PLR0913, PLR0917 - what a checkpoint holds
     path: Path,
     network: nn.Module,
     optimiser: torch.optim.SGD,
     progress: Progress,
+    best: Mapping[str, Tensor],
     trained: Mapping[str, nn.Module],
 ) -> None:
     """Writes the file whole or not at all."""
-    tensors = _prefixed(_NETWORK, network.state_dict())
+    tensors = _prefixed(_NETWORK, network.state_dict()) | _prefixed(_BEST, best)
     tensors |= _prefixed(
         _MOMENTUM,
         {

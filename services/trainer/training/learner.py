@@ -4,6 +4,7 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
+from services.looks import MOST_LOOKS
 from services.trainer.training.augment import value_factor
 from services.trainer.training.batches import Batch, Batches
 from services.trainer.training.recipe import NetworkParameters, TrainingRecipe
@@ -54,9 +55,9 @@ def shown_whole(batch: Batch, recipe: TrainingRecipe) -> tuple[Tensor, Tensor] |
 
 
 def affordable_interval(max_iter: int, batch_size: int, validation_forwards: int) -> int:
-    """Iterations between validations: about twenty in all, and never more than some 5 % of the time.
+    """Iterations between validations: at most MOST_LOOKS in all, and never more than some 5 % of the time.
 
     A validation input costs about a third of a training input: forward only.
     """
     affordable = validation_forwards / 3 / (0.05 * batch_size)
-    return max(1, -(-max_iter // 20), round(affordable))
+    return max(1, -(-max_iter // MOST_LOOKS), round(affordable))

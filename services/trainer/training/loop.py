@@ -11,6 +11,7 @@ from loupe.translation import sentence
 from torch import Tensor, nn
 
 from services.trainer.training.batches import Batch
+from services.trainer.training.best_look import BestLook
 from services.trainer.training.processes import Group
 from services.trainer.training.recipe import NetworkParameters
 from services.vision.faults import UserFault
@@ -60,10 +61,11 @@ def train(  # noqa: PLR0913, PLR0917 - the parts of a training
     *,
     validate: Callable[[], float],
     validation_interval: int,
+    best: BestLook,
     checkpoints: Checkpoints,
     group: Group,
 ) -> None:
-    """Takes the network through the batches. Raises UserFault NAN_LOSS.
+    """Takes the network through the batches, or ends early where `best` does. Raises UserFault NAN_LOSS.
 
     `loss_of` augments and normalises a batch, shows it to the network and says how wrong it is. Of several
     processes each holds its part of the batches; all validate, and the leading one reports and saves.
@@ -91,10 +93,14 @@ def train(  # noqa: PLR0913, PLR0917 - the parts of a training
         done = batch.iteration + 1
         if done % validation_interval == 0 or done == parameters.max_iter:
             losses.report()
-            monitor.validation(done, validate())
+            score = validate()
+            monitor.validation(done, score)
+            best.add(done, score)
             losses.restart_clock()
         losses.report_if_due()
         monitor.progress(done)
+        if best.ends_training:
+            break
         if group.leads and checkpoints.due(done):
             losses.report()
             checkpoints.save(done)

@@ -12,6 +12,8 @@ from loupe.scheduler.v1 import job_pb2, task_pb2
 from loupe.worker.v1 import event_pb2
 from torch import nn
 
+from services.looks import NetworkLooks
+from services.trainer.training.best_look import BestLook
 from services.trainer.training.checkpoint import Progress, save_checkpoint
 
 PROGRESS_INTERVAL_S = 0.5
@@ -116,8 +118,6 @@ class ProgressReporter:
         self.images_per_s = 0.0
         self.throughput = 0.0
         """Images/s over what was trained here, validations and checkpoints included; 0: too little was."""
-        self.score: float | None = None
-        """Of the last validation."""
 
     def losses(
         self, first_iteration: int, values: list[float], learning_rate: float, images_per_s: float
@@ -142,12 +142,32 @@ class ProgressReporter:
     def validation(self, iteration: int, score: float) -> None:
         """Sends the validation score, if there is anything to validate on."""
         if score == score:  # noqa: PLR0124 - NaN where the validation side is empty
-            self.score = score
             point = task_pb2.ValidationPoint(iteration=iteration, accuracy=score)
             report = job_pb2.ValidationReport(network=network_of(self._network), point=point)
             self._channel.emit(event_pb2.Event(validation=report))
-            metric = "accuracy" if self._network == "classification" else "IoU"
-            self.log(f"iteration {iteration} validation {metric} {score:.4f}")
+            self.log(f"iteration {iteration} validation {self._metric} {score:.4f}")
+
+    def ended(self, looks: NetworkLooks, patience: int) -> None:
+        """Logs whether the training ended early and why, and of which look the weights are (E4)."""
+        if looks.last_iteration < looks.max_iteration:
+            self.log(
+                f"ended early after {looks.last_iteration} of {looks.max_iteration} iterations: "
+                f"{looks.looks_since_best} looks in turn were no better (patience {patience})"
+            )
+        if looks.best_score is None:
+            self.log("nothing in the validation split to judge on: weights of the last iteration")
+            return
+        weights = (
+            f"weights of iteration {looks.best_iteration}: validation {self._metric} {looks.best_score:.4f}"
+        )
+        if looks.is_best or looks.last_score is None:
+            self.log(f"{weights}, the last and best of {looks.look_count} looks")
+        else:
+            self.log(f"{weights}, the best of {looks.look_count} looks; last {looks.last_score:.4f}")
+
+    @property
+    def _metric(self) -> str:
+        return "accuracy" if self._network == "classification" else "IoU"
 
     def progress(self, iterations_done: int) -> None:
         """Fraction and expected end; the bounds are wide while few steps are known."""
@@ -201,6 +221,7 @@ class Checkpoints:
         *,
         max_iter: int,
         interval_s: float,
+        best: BestLook,
         trained: Mapping[str, nn.Module],
     ) -> None:
         """`progress` says whose checkpoints these are; `trained` are the networks that are complete."""
@@ -211,6 +232,7 @@ class Checkpoints:
         self._channel = channel
         self._max_iter = max_iter
         self._interval_s = interval_s
+        self._best = best
         self._trained = trained
         self._saved_at = time.monotonic()
 
@@ -225,9 +247,9 @@ class Checkpoints:
 
     def save(self, iterations_done: int) -> None:
         """Writes the file, reports it, and stops if the child was asked to."""
-        progress = self._progress.at(iterations_done)
+        progress = self._progress.at(iterations_done, self._best.looks)
         path = self._folder / f"checkpoint-{progress.network}-{iterations_done}.safetensors"
-        save_checkpoint(path, self._network, self._optimiser, progress, self._trained)
+        save_checkpoint(path, self._network, self._optimiser, progress, self._best.tensors, self._trained)
         emit_log(self._channel, progress.network, f"checkpoint after {iterations_done} iterations")
         checkpoint = job_pb2.Checkpoint(network=network_of(progress.network), next_iteration=iterations_done)
         self._channel.emit(

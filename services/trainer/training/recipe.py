@@ -33,6 +33,8 @@ class NetworkParameters:
     lr_policy: LrPolicy
     power: float
     gamma: float
+    patience: int = 0
+    """Looks at the validation split without a better one after which the training ends; 0: never (E4)."""
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> "NetworkParameters":
@@ -46,6 +48,7 @@ class NetworkParameters:
             lr_policy=cast("LrPolicy", given.get("lr_policy", "fixed")),
             power=float(given.get("power", 0.0)),
             gamma=float(given.get("gamma", 0.0)),
+            patience=int(given.get("patience", 0)),
         )
 
     def faults(self) -> list[str]:
@@ -56,6 +59,7 @@ class NetworkParameters:
             "max_iter must be at least 1": self.max_iter >= 1,
             "weight_decay must not be negative": self.weight_decay >= 0,
             "momentum must be in [0, 1)": 0 <= self.momentum < 1,
+            "patience must not be negative": self.patience >= 0,
             f"lr_policy must be one of {LR_POLICIES}": self.lr_policy in LR_POLICIES,
         }
         return [rule for rule, kept in rules.items() if not kept]
@@ -166,6 +170,9 @@ class TrainingRecipe:
         """Of everything that decides the loss curve: a checkpoint resumes only under the same one."""
         decides = self.to_json() | {"data": data_digest}
         del decides["checkpoint_interval_s"], decides["threads"]
+        for network in (decides["classification"], decides["segmentation"] or {}):
+            if not network.get("patience"):
+                network.pop("patience", None)  # as before there was one
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()
 
 

@@ -11,6 +11,9 @@ from loupe.scheduler.v1 import job_pb2
 from loupe.worker.v1 import event_pb2, order_pb2
 from torch import nn
 
+from services import look_messages
+from services.looks import NetworkLooks, TrainingLooks
+from services.trainer.training.best_look import BestLook
 from services.trainer.training.checkpoint import Checkpoint, OtherTraining, Progress
 from services.trainer.training.classification import Classification, initial_network
 from services.trainer.training.learner import Learner
@@ -61,24 +64,26 @@ def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
     segmentation = Segmentation(recipe, prepared, parent, group) if recipe.segmentation else None
     learners: list[Learner] = [learner for learner in (classification, segmentation) if learner]
     digest = recipe.digest(prepared.split_sha256 + str(_warm_start_key(work)))
-    reporters = _train_all(
+    reporters, looked = _train_all(
         learners, recipe, _resume(work, objects, folder, digest, channel), digest, folder, channel, group
     )
     windows = classification.windows  # every process of the group computes them
     if not group.leads:
         return
+    looks = TrainingLooks(**looked)
     weights_path = _save_weights(
-        recipe, work, prepared, classification, segmentation, windows, folder, channel, group
+        recipe, work, prepared, classification, segmentation, windows, looks, folder, channel, group
     )
     reporter = reporters[classification.name]
     finished = event_pb2.TrainingFinished(
         weights_path=str(weights_path),
         split_path=str(prepared.split_path),
-        validation_accuracy=reporter.score,
-        validation_iou=reporters[segmentation.name].score if segmentation else None,
+        validation_accuracy=looks.classification.best_score if looks.classification else None,
+        validation_iou=looks.segmentation.best_score if looks.segmentation else None,
         images_per_s=reporter.images_per_s,
         duration_s=round(time.monotonic() - started, 3),
         throughputs=_throughputs(reporters),
+        looks=look_messages.to_message(looks),
     )
     channel.emit(event_pb2.Event(trained=finished))
 
@@ -90,6 +95,7 @@ def _save_weights(  # noqa: PLR0913, PLR0917 - what the weights' certificate and
     classification: Classification,
     segmentation: Segmentation | None,
     windows: Windows | None,
+    looks: TrainingLooks,
     folder: Path,
     channel: Channel,
     group: Group,
@@ -111,6 +117,7 @@ def _save_weights(  # noqa: PLR0913, PLR0917 - what the weights' certificate and
         device=_device_name(group.device),
         threads=torch.get_num_threads(),
         processes=group.size,
+        looks=looks.to_json(),
         order=dict(sorted(work.origin.items())),
     )
     weights_path = folder / "weights.safetensors"
@@ -132,13 +139,14 @@ def _train_all(  # noqa: PLR0913, PLR0917 - who is trained, from where on, and w
     folder: Path,
     channel: Channel,
     group: Group,
-) -> dict[str, ProgressReporter]:
-    """One network after another, from the checkpoint on; who watched each, by its name."""
+) -> tuple[dict[str, ProgressReporter], dict[str, NetworkLooks]]:
+    """One network after another, from the checkpoint on; who watched each, and the looks at it."""
     costs = [learner.relative_cost * learner.parameters.max_iter for learner in learners]
     names = [learner.name for learner in learners]
     at = names.index(resume.progress.network) if resume else 0
     trained: dict[str, nn.Module] = {}
     reporters = {}
+    looks = dict(resume.progress.looks) if resume else {}
     for number, learner in enumerate(learners):
         max_iter = learner.parameters.max_iter
         share = Share(sum(costs[:number]) / sum(costs), sum(costs[: number + 1]) / sum(costs))
@@ -146,8 +154,10 @@ def _train_all(  # noqa: PLR0913, PLR0917 - who is trained, from where on, and w
         if resume and number < at:
             resume.restore(learner.name, learner.network)
         else:
+            here = resume if resume and number == at else None
             optimiser = make_optimiser(learner.network, learner.parameters)
-            begun = Progress(learner.name, 0, digest, torch.get_num_threads(), group.size)
+            best = _best_look(learner, here, reporter)
+            begun = Progress(learner.name, 0, digest, torch.get_num_threads(), group.size, dict(looks))
             checkpoints = Checkpoints(
                 folder,
                 learner.network,
@@ -156,18 +166,30 @@ def _train_all(  # noqa: PLR0913, PLR0917 - who is trained, from where on, and w
                 channel,
                 max_iter=max_iter,
                 interval_s=recipe.checkpoint_interval_s,
+                best=best,
                 trained=dict(trained),
             )
             start = 0
-            if resume and number == at:
-                resume.resume(learner.network, optimiser)
-                start = resume.progress.next_iteration
-                _log_changes(resume.progress, begun, reporter)
+            if here:
+                here.resume(learner.network, optimiser)
+                start = here.progress.next_iteration
+                _log_changes(here.progress, begun, reporter)
             elif number and group.leads:
                 checkpoints.save(0)  # what the networks before have learnt
-            _train(learner, optimiser, start, reporter, checkpoints, group)
+            _train(learner, optimiser, start, reporter, checkpoints, best, group)
+            looks[learner.name] = best.looks
         trained[learner.name] = learner.network
-    return reporters
+    return reporters, looks
+
+
+def _best_look(learner: Learner, resume: Checkpoint | None, reporter: ProgressReporter) -> BestLook:
+    looks, patience = NetworkLooks(learner.parameters.max_iter), learner.parameters.patience
+    if resume is None:
+        return BestLook(learner.network, looks, patience=patience)
+    known = resume.progress.looks.get(learner.name)
+    if known is None:
+        reporter.log("the checkpoint is from before looks were kept: only looks after it count")
+    return BestLook(learner.network, known or looks, resume.best, patience=patience)
 
 
 def _train(  # noqa: PLR0913, PLR0917 - the parts of a training
@@ -176,13 +198,16 @@ def _train(  # noqa: PLR0913, PLR0917 - the parts of a training
     start: int,
     reporter: ProgressReporter,
     checkpoints: Checkpoints,
+    best: BestLook,
     group: Group,
 ) -> None:
-    max_iter = learner.parameters.max_iter
+    max_iter, patience = learner.parameters.max_iter, learner.parameters.patience
     reporter.log(
         f"{learner.described()}; iterations {start}..{max_iter - 1} on {_device_name(group.device)}, "
         f"{_counted(torch.get_num_threads(), group.size)}, torch {torch.__version__}"
     )
+    if patience > 0 and -(-max_iter // learner.validation_interval) < patience + 2:
+        reporter.log(f"patience {patience} cannot end this training early: there are too few looks")
     begun = time.monotonic()
     with learner.batches(range(start, max_iter)) as batches:
         train(
@@ -194,13 +219,18 @@ def _train(  # noqa: PLR0913, PLR0917 - the parts of a training
             reporter,
             validate=learner.score,
             validation_interval=learner.validation_interval,
+            best=best,
             checkpoints=checkpoints,
             group=group,
         )
-    trained = max_iter - start
+    end = best.looks.last_iteration or max_iter
+    trained = end - start
     # The rest after a late checkpoint is mostly warming up.
-    if 2 * trained >= max_iter:
+    if 2 * trained >= end:
         reporter.throughput = trained * learner.parameters.batch_size / max(time.monotonic() - begun, 1e-9)
+    if best.restore():
+        learner.score()  # chooses what belongs to these weights, such as the defect threshold
+    reporter.ended(best.looks, patience)
 
 
 def _throughputs(reporters: dict[str, ProgressReporter]) -> list[job_pb2.Throughput]:

@@ -218,6 +218,31 @@ async def test_p7_the_page_says_whether_its_data_was_trained_with(
     assert [sentence for sentence in sentences if sentence not in data.decode()] == []
 
 
+async def test_e4_the_page_says_of_which_look_the_weights_are(reports: ReportServiceUnderTest) -> None:
+    """E4: accuracy over the split that chose the weights is a little optimistic; both scores are shown."""
+    looks = model_pb2.TrainingLooks(
+        classification=model_pb2.NetworkLooks(
+            max_iteration=400,
+            look_count=16,
+            best_iteration=300,
+            best_score=0.972,
+            last_iteration=320,
+            last_score=0.951,
+            looks_since_best=1,
+        )
+    )
+    report = await reports.create([sample(1, A, A)], looks=looks)
+    assert report.looks == looks
+    read = await reports.stub.GetReport(report_service_pb2.GetReportRequest(name=report.name))
+    assert read.looks == looks
+    _, data = await exported(reports, report.name, report_service_pb2.REPORT_FORMAT_HTML)
+    page = data.decode()
+    assert "weights of iteration 300 of 400: validation accuracy 97.2 %" in page
+    assert "last 95.1 %; ended early after iteration 320" in page
+    assert "采用第 300 次迭代（共 400 次）的权重：验证准确率 97.2 %" in page
+    assert not (await reports.create([sample(1, A, A)], job="jobs/2")).HasField("looks")
+
+
 async def test_a_report_of_nothing_is_a_page_too(reports: ReportServiceUnderTest) -> None:
     """If no sample could be read, the page says so."""
     report = await reports.create([set_aside(n, A) for n in range(3)])

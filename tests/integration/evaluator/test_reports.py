@@ -165,17 +165,26 @@ async def test_contradictory_pixel_counts_are_refused(
         await reports.create([sample(1, A, A, **fields)])
 
 
-async def test_a_code_without_samples_has_no_recall_and_one_never_named_has_no_precision(
+async def test_e1_a_code_that_no_sample_has_is_without_figures_and_in_no_mean(
     reports: ReportServiceUnderTest,
 ) -> None:
-    """0 of 0 is not 0: the data had no sample of the code."""
-    created = await reports.create([sample(1, A, A)])
+    """E1: 0 of nothing is not 0. The data had no sample of the code, so also its predictions say nothing."""
+    created = await reports.create([sample(1, A, A), sample(2, A, B)])
     absent = created.codes[1]
-    assert absent.support == 0
-    assert not absent.recall.HasField("value")
-    assert not absent.precision.HasField("value")
-    assert (absent.recall.low, absent.recall.high) == (0.0, 1.0)
-    assert created.overall.macro_recall == 1.0
+    assert (absent.support, absent.precision.denominator) == (0, 1)
+    assert not any(found.HasField("value") for found in (absent.precision, absent.recall))
+    assert not absent.HasField("f1")
+    assert (absent.precision.low, absent.precision.high) == (0.0, 1.0)
+    overall = created.overall
+    assert (overall.macro_precision, overall.macro_recall) == (1.0, 0.5)
+    assert overall.macro_f1 == pytest.approx(2 / 3)
+
+
+async def test_e1_a_report_without_a_judged_sample_has_no_figures(reports: ReportServiceUnderTest) -> None:
+    """E1: 0.0 % would read as a model that is always wrong."""
+    created = await reports.create([set_aside(1, A)])
+    figures = ("macro_precision", "macro_recall", "macro_f1", "majority_share")
+    assert not any(created.overall.HasField(name) for name in figures)
 
 
 async def test_a_model_that_is_always_wrong_has_an_accuracy_of_0_with_room_for_doubt(

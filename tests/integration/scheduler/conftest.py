@@ -28,6 +28,7 @@ from loupe.registry.v1 import (
     master_data_pb2,
     master_data_service_pb2,
     master_data_service_pb2_grpc,
+    model_pb2,
     model_service_pb2_grpc,
     question_bank_service_pb2_grpc,
 )
@@ -316,7 +317,9 @@ class Held:
     async def _finish(self, **outcome: Any) -> None:
         await self.stub.FinishJob(self._request(job_service_pb2.FinishJobRequest, **outcome))
 
-    async def trained(self, weights: str = "", **images_per_s: float) -> None:
+    async def trained(
+        self, weights: str = "", looks: model_pb2.TrainingLooks | None = None, **images_per_s: float
+    ) -> None:
         """With what was measured, by network: `classification=100.0`."""
         await self._finish(
             trained=job_service_pb2.FinishJobRequest.Trained(
@@ -328,6 +331,7 @@ class Held:
                     )
                     for network, pace in images_per_s.items()
                 ],
+                looks=looks,
             )
         )
 

@@ -89,11 +89,27 @@ async def test_a_training_goes_from_submission_to_a_version(  # noqa: PLR0915 --
     assert task.progress.iteration == 500
     assert 0.45 < task.progress.overall_fraction < 0.55
 
-    await held.trained()
+    # E4: task, report and version say of which look the weights are.
+    looked = model_pb2.NetworkLooks(
+        max_iteration=1000,
+        look_count=16,
+        best_iteration=650,
+        best_score=0.972,
+        last_iteration=800,
+        last_score=0.951,
+        looks_since_best=3,
+    )
+    looks = model_pb2.TrainingLooks(classification=looked)
+    looked.last_iteration = 600
+    with pytest.raises(InvalidArgument, match="looks contradict themselves"):
+        await held.trained(looks=model_pb2.TrainingLooks(segmentation=looked))
+    await held.trained(looks=looks)
     task = await bench.get(task)
     assert (task.state, task.phase) == (task_pb2.TASK_STATE_TRAINING, task_pb2.PHASE_EVALUATING)
+    assert task.looks == looks
     evaluating = await bench.worker.acquire()
     assert evaluating.lease.kind == job_pb2.JOB_KIND_EVALUATE
+    assert evaluating.lease.evaluate.looks == looks
     assert evaluating.lease.evaluate.weights_sha256 == task.weights_sha256
     await evaluating.reported("reports/final")
     task = await bench.get(task)
@@ -120,6 +136,7 @@ async def test_a_training_goes_from_submission_to_a_version(  # noqa: PLR0915 --
     assert version.seed == task.training.seed
     assert version.releaser == bench.releaser.name
     assert version.training_params["classification"]["max_iter"] == 1000
+    assert version.looks == looks
 
     history = await bench.engineer.tasks.ListTaskTransitions(
         task_service_pb2.ListTaskTransitionsRequest(name=task.name)

@@ -92,7 +92,7 @@ _LIST = "model_params.code_list"
 _CLASSIFICATION = "training_params.classification"
 
 _ALL_WRONG = {"base_lr": 0, "batch_size": 0, "max_iter": 0, "weight_decay": -1, "momentum": 1,
-              "lr_policy": "step", "power": -1, "gamma": -1}  # fmt: skip
+              "lr_policy": "step", "power": -1, "gamma": -1, "patience": -1}  # fmt: skip
 
 CASES = [
     case("W1", "one letter", 1, {"model_name": "a"}),
@@ -181,6 +181,13 @@ CASES = [
     case("W8", "exp that lives", 3, rate(lr_policy="exp", gamma=0.999)),
     case("W8", "exp that dies", 3, rate(lr_policy="exp", gamma=0.1, batch_size=2, max_iter=4000),
          f"~{_CLASSIFICATION}.lr_policy DYING_SCHEDULE"),
+    case("E4", "patience", 3, rate(patience=18, max_iter=200, batch_size=2)),
+    case("E4", "patience that is off", 3, rate(patience=0, max_iter=200, batch_size=2)),
+    case("E4", "more patience than looks", 3, rate(patience=19, max_iter=200, batch_size=2),
+         f"{_CLASSIFICATION}.patience NEVER_ENDS_EARLY"),
+    case("E4", "more patience than iterations", 3, rate(patience=9, max_iter=10),
+         f"{_CLASSIFICATION}.patience NEVER_ENDS_EARLY"),
+    case("E4", "half a look", 3, rate(patience=0.5), f"{_CLASSIFICATION}.patience OUT_OF_RANGE"),
     case("W15", "a batch of all and more", 3, rate(batch_size=1000, max_iter=10),
          f"~{_CLASSIFICATION}.batch_size BATCH_LARGER_THAN_TRAINING_SIDE"),
     case("W15", "one look", 3, rate(batch_size=2, max_iter=1), f"~{_CLASSIFICATION}.max_iter FEW_EPOCHS"),

@@ -149,6 +149,10 @@ async def test_a_training_ends_with_a_report_and_a_version_that_predicts(
     assert report.task == task
     assert report.overall.sample_count == split.validation_count
     assert report.weights_sha256 == done.weights_sha256
+    # E4.
+    assert done.looks.classification.last_iteration == 20
+    assert done.looks.segmentation.last_iteration == 150
+    assert report.looks == done.looks
     assert sum(report.confusion.counts) == report.overall.sample_count
 
     assert predicted.kind == report_pb2.REPORT_KIND_PREDICTION

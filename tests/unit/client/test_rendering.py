@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from google.protobuf.duration_pb2 import Duration
@@ -15,7 +16,7 @@ from loupe.commands.session import Output
 from loupe.commands.train import apply_settings
 from loupe.evaluator.v1 import comparison_pb2, report_pb2
 from loupe.progress import LineScreen, picture
-from loupe.registry.v1 import algorithm_image_pb2
+from loupe.registry.v1 import algorithm_image_pb2, model_pb2
 from loupe.rendering import (
     comparison,
     human_duration,
@@ -23,6 +24,7 @@ from loupe.rendering import (
     report,
     sparkline,
     table,
+    task_details,
     task_table,
     threshold_curves,
 )
@@ -368,3 +370,75 @@ def test_a_terminal_without_a_character_gets_it_escaped() -> None:
 def test_what_breaks_a_row_is_escaped_in_names() -> None:
     """D7: a tab in a file's name would move the rest of its row."""
     assert visible("a\tb") == "a\\u0009b"
+
+
+def test_e1_what_is_undefined_in_a_report_is_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    """E1: a code that no sample has would else read as one that is always wrong."""
+    sure = report_pb2.Estimate(value=1, low=0.2, high=1, numerator=1, denominator=1)
+    told = report_pb2.Report(
+        overall=report_pb2.Overall(sample_count=1, correct_count=1, accuracy=sure, macro_recall=1),
+        codes=[
+            report_pb2.CodeResult(code="HERE", support=1, precision=sure, recall=sure, f1=1),
+            report_pb2.CodeResult(code="ABSENT", precision=report_pb2.Estimate(denominator=3)),
+        ],
+    )
+    Output(as_json=False).answer(None, report(told))
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [
+        "HERE",
+        "1",
+        "100.0",
+        "%",
+        "[20.0–100.0]",
+        "100.0",
+        "%",
+        "[20.0–100.0]",
+        "1.000",
+        "0",
+        "0",
+    ] in lines
+    assert ["ABSENT", "0", "–", "–", "–", "0", "0"] in lines
+    assert ["macro", "precision", "–,", "recall", "100.0", "%,", "F1", "–"] in lines
+
+
+def looks_at(**fields: float) -> model_pb2.NetworkLooks:
+    """Looks at a network, the best of which is not the last."""
+    known: dict[str, Any] = {
+        "max_iteration": 400, "look_count": 20, "best_iteration": 300, "best_score": 0.972,
+        "last_iteration": 400, "last_score": 0.951, "looks_since_best": 5,
+    }  # fmt: skip
+    return model_pb2.NetworkLooks(**known | fields)
+
+
+def test_e4_task_and_report_say_of_which_look_the_weights_are(capsys: pytest.CaptureFixture[str]) -> None:
+    """E4: both scores, the best with its iteration, and why a training ended early."""
+    several = model_pb2.TrainingLooks(
+        classification=looks_at(),
+        segmentation=looks_at(best_iteration=320, last_iteration=320, last_score=0.972, look_count=16),
+    )
+    told = [
+        "classifier: weights of iteration 300 of 400: validation accuracy 97.2 %",
+        ", the best of 20 looks; last 95.1 %",
+        "segmentation network: weights of iteration 320 of 400: validation IoU 97.2 %",
+        ", the last and best of 16 looks",
+        "; ended early after iteration 320: no better look among the last 5 (patience)",
+    ]
+    unjudged = model_pb2.NetworkLooks(max_iteration=400, look_count=1, best_iteration=400, last_iteration=400)
+    nothing = ["weights of the last iteration, 400 of 400: nothing in the validation split to judge on"]
+    equal = model_pb2.TrainingLooks(classification=looks_at(last_score=0.972))
+    first = ["iteration 300 of 400", ", the first of the best of 20 looks; the last is as good"]
+    cases = (
+        (several, told),
+        (equal, first),
+        (model_pb2.TrainingLooks(classification=unjudged), nothing),
+        (None, []),
+    )
+    for looks, expected in cases:
+        for shown in (
+            task_details(task_pb2.Task(training=task_pb2.TrainingSpec(), looks=looks), datetime.now(UTC)),
+            report(report_pb2.Report(looks=looks)),
+        ):
+            Output(as_json=False).answer(None, shown)
+            lines = " ".join(capsys.readouterr().out.split())
+            assert [line for line in expected if line not in lines] == []
+            assert ("weights of" in lines) == bool(expected)

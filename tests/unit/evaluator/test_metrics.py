@@ -67,7 +67,9 @@ def test_figures_are_scikit_learns(rows):
     )
     for row, *expected in zip(result.per_code, precision, recall, f1, support, strict=True):
         found = nan_for_none((row.precision, row.recall, row.f1))
-        if row.support and not row.predicted:
+        if not row.support:
+            assert found == pytest.approx([np.nan] * 3, nan_ok=True)  # scikit-learn's precision may be 0
+        elif not row.predicted:
             assert row.f1 == 0  # scikit-learn leaves it undefined, the definition 2c/(s+p) does not
         else:
             assert found == pytest.approx(expected[:3], nan_ok=True)
@@ -105,12 +107,17 @@ def test_figures_are_torchmetrics(rows):
 
 
 def test_undefined_figures_are_none_and_never_0():
-    """A code without samples in the validation split has no recall; 0 would read as a failure."""
-    result = measure([("A", "A"), ("A", "B")])
-    absent, wrongly = result.per_code[2], result.per_code[1]
-    assert (absent.precision, absent.recall, absent.f1, absent.recall_interval) == (None, None, None, None)
-    assert (wrongly.precision, wrongly.recall) == (0.0, None)
-    assert result.macro_recall == 0.5
+    """A code without samples in the validation split has no figures, predicted or not.
+
+    0 would read as a failure. One that occurs and was never predicted is without precision: 0 in the mean.
+    """
+    result = measure([("A", "A"), ("A", "B"), ("D", "A")])
+    for absent in result.per_code[1:3]:
+        assert (absent.precision, absent.recall, absent.f1) == (None, None, None)
+        assert (absent.precision_interval, absent.recall_interval) == (None, None)
+    silent = result.per_code[3]
+    assert (silent.precision, silent.recall, silent.f1) == (None, 0.0, 0.0)
+    assert (result.macro_precision, result.macro_recall) == (0.25, 0.25)
 
 
 def test_a_code_that_the_model_does_not_know_has_a_row_too():
@@ -189,7 +196,7 @@ def test_the_threshold_view_is_scikit_learns_at_every_threshold(rows, thresholds
         for code, points in enumerate(view.per_code):
             point = points[position]
             assert nan_for_none((point.precision, point.recall)) == pytest.approx(
-                (precision[code], recall[code]), nan_ok=True
+                (precision[code] if support[code] else np.nan, recall[code]), nan_ok=True
             )
             of_code = np.array([true_code == CODES[code] for true_code in true], bool)
             if support[code]:

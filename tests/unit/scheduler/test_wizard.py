@@ -186,7 +186,7 @@ def test_a_sound_submission_resolves() -> None:
     assert spec.seed == 42
     assert spec.target_major == 3
     assert spec.training_params == {
-        "classification": {**DEFAULTS, "batch_size": 2, "max_iter": 300},
+        "classification": {**DEFAULTS, "batch_size": 2, "max_iter": 300, "patience": 0},
     }
     assert examine(seed=7).spec.seed == 7
 
@@ -595,7 +595,12 @@ def test_w8_an_unknown_key_names_the_nearest(key: str, nearest: str) -> None:
 
 def test_w8_what_is_not_given_is_the_images_default() -> None:
     spec = examine(training_params_json=network(max_iter=1e3)).spec
-    assert spec.training_params["classification"] == {**DEFAULTS, "batch_size": 2, "max_iter": 1000}
+    assert spec.training_params["classification"] == {
+        **DEFAULTS,
+        "batch_size": 2,
+        "max_iter": 1000,
+        "patience": 0,  # E4: off, where the image does not say otherwise
+    }
     missing = replace(FACTS, image=replace(IMAGE, default_training_params={}))
     assert {one.reason for one in examine(missing).findings} == {"MISSING_KEY"}
 

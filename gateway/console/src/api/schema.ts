@@ -2232,8 +2232,11 @@ export interface components {
             precision?: components["schemas"]["Estimate"];
             /** @description Of those that truly are, how many were predicted so. */
             recall?: components["schemas"]["Estimate"];
-            /** Format: double */
-            f1: number;
+            /**
+             * Format: double
+             * @description Absent where no sample truly has the code.
+             */
+            f1?: number;
             /** Format: int64 */
             misjudgedCount: string;
             /** Format: int64 */
@@ -2489,7 +2492,7 @@ export interface components {
         Estimate: {
             /**
              * Format: double
-             * @description Absent where it is undefined (0 of 0).
+             * @description Absent where it is undefined: 0 of 0, or the precision of a code that no sample truly has.
              */
             value?: number;
             /**
@@ -2891,6 +2894,8 @@ export interface components {
             packages: components["schemas"]["Package"][];
             /** @description Changes with every change of the version: archived, aliases, packages. */
             etag: string;
+            /** @description Of which look at the validation split the weights are (E4); absent of versions from before looks were kept. */
+            looks?: components["schemas"]["TrainingLooks"];
         };
         /**
          * @description * `NETWORK_UNSPECIFIED`
@@ -2899,6 +2904,36 @@ export interface components {
          * @enum {string}
          */
         Network: "NETWORK_UNSPECIFIED" | "NETWORK_CLASSIFICATION" | "NETWORK_SEGMENTATION";
+        /** @description The looks at one network. The last one is after its last iteration. */
+        NetworkLooks: {
+            /**
+             * Format: int64
+             * @description After which the training ends, if not early.
+             */
+            maxIteration: string;
+            /** Format: int32 */
+            lookCount: number;
+            /**
+             * Format: int64
+             * @description Iterations that the weights of the best look have; of equal looks the first. Where there is nothing to judge the
+             *     network on, those of the last look.
+             */
+            bestIteration: string;
+            /**
+             * Format: double
+             * @description In [0, 1]: accuracy, or of segmentation IoU of any defect; absent where there is nothing to judge the network on.
+             */
+            bestScore?: number;
+            /**
+             * Format: int64
+             * @description Less than max_iteration: the training ended early, because looks_since_best reached the parameter `patience`.
+             */
+            lastIteration: string;
+            /** Format: double */
+            lastScore?: number;
+            /** Format: int32 */
+            looksSinceBest: number;
+        };
         /** @description How one network will be trained. */
         NetworkPlan: {
             network: components["schemas"]["Network"];
@@ -2956,18 +2991,19 @@ export interface components {
             accuracy?: components["schemas"]["Estimate"];
             /**
              * Format: double
-             * @description Mean of the codes' precision, recall and F1 over the codes that occur among the samples.
+             * @description Mean of the codes' precision, recall and F1 over the codes that occur among the samples; a precision that is
+             *     undefined counts as 0. Absent, as all that follows, without a sample.
              */
-            macroPrecision: number;
+            macroPrecision?: number;
             /** Format: double */
-            macroRecall: number;
+            macroRecall?: number;
             /** Format: double */
-            macroF1: number;
+            macroF1?: number;
             /**
              * Format: double
              * @description Accuracy of always naming the commonest code: what any model must beat.
              */
-            majorityShare: number;
+            majorityShare?: number;
         };
         /** @description A zip for machines that run the version without Loupe (X). Recorded once, never replaced. */
         Package: {
@@ -3370,6 +3406,11 @@ export interface components {
              *     no number here.
              */
             excludedSampleCount: string;
+            /**
+             * @description VALIDATION only: of which look at this split, during the training, the weights are (E4); absent of reports from
+             *     before looks were kept.
+             */
+            looks?: components["schemas"]["TrainingLooks"];
         };
         /**
          * @description * `REPORT_FORMAT_UNSPECIFIED`: JSON.
@@ -3791,6 +3832,8 @@ export interface components {
              *     seen.
              */
             etag: string;
+            /** @description Of which look at the validation split the weights are (E4); set once training is done. Not in lists. */
+            looks?: components["schemas"]["TrainingLooks"];
         };
         /**
          * @description * `TASK_KIND_UNSPECIFIED`
@@ -3852,7 +3895,10 @@ export interface components {
             /** @description In the order of the report's code_list. */
             codes: components["schemas"]["ThresholdCurve"][];
         };
-        /** @description Figures if predictions with a confidence below the threshold went to a human; each absent where it is 0 of 0. */
+        /**
+         * @description Figures if predictions with a confidence below the threshold went to a human; each absent where it is 0 of 0, and
+         *     all for a code that no sample truly has.
+         */
         ThresholdPoint: {
             /**
              * Format: double
@@ -3886,6 +3932,12 @@ export interface components {
             secret: string;
             /** @description Made by a log-in to the console; ended by logging out. */
             session: boolean;
+        };
+        /** @description The looks at the validation split during a training, and which one gave the weights (E4). */
+        TrainingLooks: {
+            classification?: components["schemas"]["NetworkLooks"];
+            /** @description Absent where only the classifier was trained. */
+            segmentation?: components["schemas"]["NetworkLooks"];
         };
         /**
          * @description How much of some data a version was trained with (P7). A sample is compared by its picture's pixels: the same picture

@@ -131,6 +131,21 @@ export const en: Words = {
     NETWORK_CLASSIFICATION: "Classification",
     NETWORK_SEGMENTATION: "Segmentation",
   },
+  looks: {
+    title: "Best look",
+    of: (network) => `${network}: `,
+    accuracy: "validation accuracy",
+    iou: "validation IoU",
+    weights: (iteration, most, score) => `weights of iteration ${iteration} of ${most}: ${score}`,
+    best: (weights, count, last) => `${weights}, the best of ${count} looks; last ${last}`,
+    firstOfBest: (weights, count) => `${weights}, the first of the best of ${count} looks; the last is as good`,
+    lastIsBest: (weights, count) => `${weights}, the last and best of ${count} looks`,
+    unjudged: (last, most) =>
+      `weights of the last iteration, ${last} of ${most}: nothing in the validation split to judge on`,
+    early: (last, count) =>
+      `; ended early after iteration ${last}: no better look among the last ${count} (patience)`,
+    soFar: (score, iteration) => `Best look so far: ${score} at iteration ${iteration}`,
+  },
   models: {
     title: "Models",
     newModel: "New model",
@@ -433,6 +448,7 @@ export const en: Words = {
     lr_policy: "fixed, exp, inv or poly",
     power: "Exponent of inv and poly, in [0, 1000]",
     gamma: "Factor of exp and inv, in [0, 1000]",
+    patience: "Looks at the validation split without a better one that end the training early, from 0; 0: none do",
   },
   compare: {
     title: "Compare versions",

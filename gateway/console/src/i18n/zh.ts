@@ -175,6 +175,25 @@ export const zh = {
     NETWORK_CLASSIFICATION: "分类",
     NETWORK_SEGMENTATION: "分割",
   },
+  /** Of which look at the validation split the weights are (E4). */
+  looks: {
+    title: "最佳验证",
+    of: (network: string) => `${network}：`,
+    accuracy: "验证准确率",
+    iou: "验证缺陷 IoU",
+    weights: (iteration: string, most: string, score: string) =>
+      `采用第 ${iteration} 次迭代（共 ${most} 次）的权重：${score}`,
+    best: (weights: string, count: number, last: string) =>
+      `${weights}，为 ${count} 次验证中最好的一次；末次 ${last}`,
+    firstOfBest: (weights: string, count: number) =>
+      `${weights}，为 ${count} 次验证中最好且最早的一次；末次与之相同`,
+    lastIsBest: (weights: string, count: number) => `${weights}，为 ${count} 次验证中最好且最后一次`,
+    unjudged: (last: string, most: string) =>
+      `采用末次迭代（第 ${last} 次，共 ${most} 次）的权重：验证集中没有可供评估的内容`,
+    early: (last: string, count: number) =>
+      `；在第 ${last} 次迭代后提前结束：最近 ${count} 次验证均没有更好的结果（patience）`,
+    soFar: (score: string, iteration: string) => `目前最佳验证：第 ${iteration} 次迭代，${score}`,
+  },
   models: {
     title: "模型库",
     newModel: "新建模型",
@@ -468,6 +487,7 @@ export const zh = {
     lr_policy: "学习率策略：fixed、exp、inv、poly",
     power: "inv 与 poly 的指数，[0, 1000]",
     gamma: "exp 与 inv 的系数，[0, 1000]",
+    patience: "连续多少次验证没有更好的结果就提前结束，不小于 0；0 表示不提前结束",
   } as Record<string, string>,
   compare: {
     title: "版本对比",

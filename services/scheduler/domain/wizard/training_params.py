@@ -1,4 +1,4 @@
-"""Training parameters as JSON: their keys, the accepted values, and doubtful schedules (rules W8, W9)."""
+"""Training parameters as JSON: their keys, the accepted values, and doubtful schedules (rules W8, W9, E4)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -8,6 +8,7 @@ from loupe.errors import Violation
 from loupe.translation import Sentence, joined, sentence
 
 from services.learning_rate import LR_POLICIES, LrPolicy, Schedule
+from services.looks import MOST_LOOKS
 from services.scheduler.domain.wizard.json_object import (
     MAX_WHOLE,
     is_number,
@@ -34,6 +35,8 @@ class NetworkParams:
     lr_policy: LrPolicy
     power: float
     gamma: float
+    patience: int = 0
+    """Looks at the validation split without a better one after which the training ends; 0: never (E4)."""
 
     @property
     def schedule(self) -> Schedule:
@@ -79,6 +82,10 @@ _RULES: Mapping[str, tuple[Callable[[Any], bool], str, str]] = {
     # Negative values could make inv and poly divide by zero or return complex numbers.
     "power": (lambda v: is_number(v) and 0 <= v <= 1000, *sentence("a number in [0, 1000]")),
     "gamma": (lambda v: is_number(v) and 0 <= v <= 1000, *sentence("a number in [0, 1000]")),
+    "patience": (
+        whole(0),
+        *sentence("a whole number from 0 (it counts looks at the validation split; 0: never ends early)"),
+    ),
 }
 
 
@@ -113,7 +120,7 @@ def _network_params(
 ) -> tuple[NetworkParams | None, list[Violation]]:
     found = unknown_keys(given, tuple(_RULES), at)
     # Only some policies use `power` and `gamma`; these values are those of the source document's example.
-    values = {"power": 0.9, "gamma": 0.1, **default, **given}
+    values = {"power": 0.9, "gamma": 0.1, "patience": 0, **default, **given}
     faults = [fault for key in _RULES if (fault := _check_value(key, values, at)) is not None]
     found += faults
     if faults:
@@ -127,8 +134,31 @@ def _network_params(
         lr_policy=values["lr_policy"],
         power=float(values["power"]),
         gamma=float(values["gamma"]),
+        patience=int(values["patience"]),
     )
+    if fault := _endless_patience(params, at):
+        return None, [*found, fault]
     return params, found + _warnings(params, at)
+
+
+def _endless_patience(params: NetworkParams, at: str) -> Violation | None:
+    """The first look is always the best so far, and the last one ends the training anyway."""
+    looks = min(MOST_LOOKS, params.max_iter)
+    if not params.patience or params.patience + 2 <= looks:
+        return None
+    return Violation(
+        f"{at}.patience",
+        "NEVER_ENDS_EARLY",
+        sentence(
+            "patience {patience} can never end the training early: with max_iter {max_iter} there are "
+            "at most {looks} looks at the validation split, so at most {most} in turn can be no "
+            "better before the last; lower it, or take 0 for a training that does not end early",
+            patience=params.patience,
+            max_iter=params.max_iter,
+            looks=looks,
+            most=max(0, looks - 2),
+        ),
+    )
 
 
 def _check_value(key: str, values: Mapping[str, Any], at: str) -> Violation | None:

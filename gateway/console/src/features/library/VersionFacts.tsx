@@ -6,6 +6,7 @@ import { ids, lastPart, shortVersion } from "../../api/names";
 import { useSpeech } from "../../i18n";
 import { time } from "../../ui/format";
 import { Json } from "../../ui/Json";
+import { Looks } from "../monitor";
 
 type Version = Schemas["ModelVersion"];
 
@@ -17,6 +18,7 @@ export function VersionFacts({ version }: { version: Version }): ReactNode {
         size="small"
         column={1}
         bordered
+        styles={{ label: { whiteSpace: "nowrap" } }}
         items={[
           {
             key: "task",
@@ -48,6 +50,9 @@ export function VersionFacts({ version }: { version: Version }): ReactNode {
               </Tag>
             )),
           },
+          ...(version.looks
+            ? [{ key: "looks", label: t.looks.title, children: <Looks looks={version.looks} /> }]
+            : []),
           {
             key: "weights",
             label: t.models.weights,

@@ -4,9 +4,11 @@ import { lastPart } from "../../api/names";
 import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { deferred, whenIdle } from "../../ui/deferred";
+import { percent, whole } from "../../ui/format";
 import { Nothing } from "../../ui/states";
 import { detailed, type Curve } from "./curves";
 import { LogTail } from "./LogTail";
+import { bestOf, told } from "./looks";
 import { LossChart, type Series } from "./LossChart";
 import { isRunning, taskTitle, type Task } from "./task";
 import { readCurve, useLossCurve, type Network } from "./useLossCurve";
@@ -34,6 +36,10 @@ export function NetworkCurve({ task, network }: { task: Task; network: Network }
     const own = [{ label: `${name} · ${t.monitor.loss}`, curve: zoomed ? detailed(curve, zoomed) : curve }];
     return other.data && compared ? [...own, { label: taskTitle(compared), curve: other.data, other: true }] : own;
   }, [curve, zoomed, other.data, compared, name, t]);
+  const metric = network === "NETWORK_SEGMENTATION" ? "iou" : "accuracy";
+  const looks = network === "NETWORK_SEGMENTATION" ? task.looks?.segmentation : task.looks?.classification;
+  // Once it is trained, the task says of which look the weights are; tasks from before that used the last ones.
+  const best = isRunning(task) && !task.looks ? bestOf(curve.validation) : undefined;
   const zoom = (range: [number, number] | undefined) => {
     // Only a curve that the server has thinned out has more points in a range.
     if (!range) setZoomed(undefined);
@@ -88,6 +94,8 @@ export function NetworkCurve({ task, network }: { task: Task; network: Network }
           )}
           <small className="dim">{t.monitor.zoomHint}</small>
         </div>
+        {looks && <div>{t.looks.of(t.looks.title) + told(looks, metric, t)}</div>}
+        {best && <div>{t.looks.soFar(percent(best.accuracy), whole(best.iteration))}</div>}
         {curve.iterations.length === 0 && connection !== "loading" ? (
           <Nothing
             text={
@@ -104,7 +112,7 @@ export function NetworkCurve({ task, network }: { task: Task; network: Network }
             words={{
               iteration: t.monitor.iteration,
               hint: t.monitor.zoomHint,
-              accuracy: network === "NETWORK_SEGMENTATION" ? t.monitor.iou : t.monitor.accuracy,
+              accuracy: t.monitor[metric],
             }}
             logScale={logScale}
             smoothing={smoothing}

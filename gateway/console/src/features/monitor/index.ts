@@ -1,4 +1,5 @@
 /** What other features show of tasks. */
+export { Looks } from "./looks";
 export { OverlapAlert, OverlapTag } from "./overlap";
 export { isRunning, runtimeS, taskTitle, titlesOf, type Task, type TaskState } from "./task";
 export { TaskActions } from "./TaskActions";

@@ -44,12 +44,12 @@ export function CodeResults({ report, onCode }: { report: Report; onCode: (code:
         {
           title: t.report.recall,
           render: (_, code) => <EstimateShare estimate={code.recall} />,
-          sorter: (a, b) => (a.recall?.value ?? 0) - (b.recall?.value ?? 0),
+          sorter: (a, b) => (a.recall?.value ?? -1) - (b.recall?.value ?? -1),
         },
         {
           title: t.report.f1,
           align: "right",
-          render: (_, code) => percent(Number(code.support) > 0 ? code.f1 : undefined),
+          render: (_, code) => percent(code.f1),
         },
         ...(report.segmentation
           ? [

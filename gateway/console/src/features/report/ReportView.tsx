@@ -9,7 +9,7 @@ import { bankWords } from "../../i18n/banks";
 import { time, whole } from "../../ui/format";
 import { Page } from "../../ui/Page";
 import { BankRevision } from "../banks";
-import { OverlapAlert } from "../monitor";
+import { Looks, OverlapAlert } from "../monitor";
 import { CodeResults } from "./CodeResults";
 import { Confusion } from "./Confusion";
 import { Definitions } from "./Definitions";
@@ -96,6 +96,9 @@ export function ReportView({ report }: { report: Report }): ReactNode {
           }
         >
           <OverallResult report={report} />
+          <div style={{ marginTop: 8 }}>
+            <Looks looks={report.looks} />
+          </div>
         </Card>
         <Card size="small" className="span-7" title={t.report.perCode} extra={<small>{t.report.interval}</small>}>
           <CodeResults report={report} onCode={(truth) => { show({ truth, verdict: "VERDICT_MISJUDGED" }); }} />

@@ -112,6 +112,7 @@ class Report(_message.Message):
     TRAINING_OVERLAP_FIELD_NUMBER: _builtins.int
     QUESTION_BANK_FIELD_NUMBER: _builtins.int
     EXCLUDED_SAMPLE_COUNT_FIELD_NUMBER: _builtins.int
+    LOOKS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`reports/{report}`."""
     kind: Global___ReportKind.ValueType
@@ -163,6 +164,12 @@ class Report(_message.Message):
         is never official.
         """
 
+    @_builtins.property
+    def looks(self) -> _model_pb2.TrainingLooks:
+        """VALIDATION only: of which look at this split, during the training, the weights are (E4); absent of reports from
+        before looks were kept.
+        """
+
     def __init__(
         self,
         *,
@@ -187,10 +194,11 @@ class Report(_message.Message):
         training_overlap: _model_pb2.TrainingOverlap | None = ...,
         question_bank: _builtins.str = ...,
         excluded_sample_count: _builtins.int = ...,
+        looks: _model_pb2.TrainingLooks | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["confusion", b"confusion", "create_time", b"create_time", "overall", b"overall", "segmentation", b"segmentation", "training_overlap", b"training_overlap"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["confusion", b"confusion", "create_time", b"create_time", "looks", b"looks", "overall", b"overall", "segmentation", b"segmentation", "training_overlap", b"training_overlap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_threshold_count", b"below_threshold_count", "code_list", b"code_list", "codes", b"codes", "confidence_threshold", b"confidence_threshold", "confusion", b"confusion", "create_time", b"create_time", "data_paths", b"data_paths", "definitions", b"definitions", "excluded_sample_count", b"excluded_sample_count", "images_per_s", b"images_per_s", "kind", b"kind", "model_version", b"model_version", "name", b"name", "nonconforming_count", b"nonconforming_count", "num_of_classes", b"num_of_classes", "overall", b"overall", "question_bank", b"question_bank", "segmentation", b"segmentation", "task", b"task", "training_overlap", b"training_overlap", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_threshold_count", b"below_threshold_count", "code_list", b"code_list", "codes", b"codes", "confidence_threshold", b"confidence_threshold", "confusion", b"confusion", "create_time", b"create_time", "data_paths", b"data_paths", "definitions", b"definitions", "excluded_sample_count", b"excluded_sample_count", "images_per_s", b"images_per_s", "kind", b"kind", "looks", b"looks", "model_version", b"model_version", "name", b"name", "nonconforming_count", b"nonconforming_count", "num_of_classes", b"num_of_classes", "overall", b"overall", "question_bank", b"question_bank", "segmentation", b"segmentation", "task", b"task", "training_overlap", b"training_overlap", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -244,7 +252,9 @@ class Overall(_message.Message):
     sample_count: _builtins.int
     correct_count: _builtins.int
     macro_precision: _builtins.float
-    """Mean of the codes' precision, recall and F1 over the codes that occur among the samples."""
+    """Mean of the codes' precision, recall and F1 over the codes that occur among the samples; a precision that is
+    undefined counts as 0. Absent, as all that follows, without a sample.
+    """
     macro_recall: _builtins.float
     macro_f1: _builtins.float
     majority_share: _builtins.float
@@ -259,16 +269,31 @@ class Overall(_message.Message):
         sample_count: _builtins.int = ...,
         correct_count: _builtins.int = ...,
         accuracy: Global___Estimate | None = ...,
-        macro_precision: _builtins.float = ...,
-        macro_recall: _builtins.float = ...,
-        macro_f1: _builtins.float = ...,
-        majority_share: _builtins.float = ...,
+        macro_precision: _builtins.float | None = ...,
+        macro_recall: _builtins.float | None = ...,
+        macro_f1: _builtins.float | None = ...,
+        majority_share: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["accuracy", b"accuracy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_macro_f1", b"_macro_f1", "_macro_precision", b"_macro_precision", "_macro_recall", b"_macro_recall", "_majority_share", b"_majority_share", "accuracy", b"accuracy", "macro_f1", b"macro_f1", "macro_precision", b"macro_precision", "macro_recall", b"macro_recall", "majority_share", b"majority_share"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy", b"accuracy", "correct_count", b"correct_count", "macro_f1", b"macro_f1", "macro_precision", b"macro_precision", "macro_recall", b"macro_recall", "majority_share", b"majority_share", "sample_count", b"sample_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_macro_f1", b"_macro_f1", "_macro_precision", b"_macro_precision", "_macro_recall", b"_macro_recall", "_majority_share", b"_majority_share", "accuracy", b"accuracy", "correct_count", b"correct_count", "macro_f1", b"macro_f1", "macro_precision", b"macro_precision", "macro_recall", b"macro_recall", "majority_share", b"majority_share", "sample_count", b"sample_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__macro_f1: _TypeAlias = _typing.Literal["macro_f1"]  # noqa: Y015
+    _WhichOneofArgType__macro_f1: _TypeAlias = _typing.Literal["_macro_f1", b"_macro_f1"]  # noqa: Y015
+    _WhichOneofReturnType__macro_precision: _TypeAlias = _typing.Literal["macro_precision"]  # noqa: Y015
+    _WhichOneofArgType__macro_precision: _TypeAlias = _typing.Literal["_macro_precision", b"_macro_precision"]  # noqa: Y015
+    _WhichOneofReturnType__macro_recall: _TypeAlias = _typing.Literal["macro_recall"]  # noqa: Y015
+    _WhichOneofArgType__macro_recall: _TypeAlias = _typing.Literal["_macro_recall", b"_macro_recall"]  # noqa: Y015
+    _WhichOneofReturnType__majority_share: _TypeAlias = _typing.Literal["majority_share"]  # noqa: Y015
+    _WhichOneofArgType__majority_share: _TypeAlias = _typing.Literal["_majority_share", b"_majority_share"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__macro_f1) -> _WhichOneofReturnType__macro_f1 | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__macro_precision) -> _WhichOneofReturnType__macro_precision | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__macro_recall) -> _WhichOneofReturnType__macro_recall | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__majority_share) -> _WhichOneofReturnType__majority_share | None: ...
 
 Global___Overall: _TypeAlias = Overall  # noqa: Y015
 
@@ -284,7 +309,7 @@ class Estimate(_message.Message):
     NUMERATOR_FIELD_NUMBER: _builtins.int
     DENOMINATOR_FIELD_NUMBER: _builtins.int
     value: _builtins.float
-    """Absent where it is undefined (0 of 0)."""
+    """Absent where it is undefined: 0 of 0, or the precision of a code that no sample truly has."""
     low: _builtins.float
     """Wilson score interval."""
     high: _builtins.float
@@ -328,6 +353,7 @@ class CodeResult(_message.Message):
     support: _builtins.int
     """Samples that truly have this code."""
     f1: _builtins.float
+    """Absent where no sample truly has the code."""
     misjudged_count: _builtins.int
     nonconforming_count: _builtins.int
     @_builtins.property
@@ -350,16 +376,18 @@ class CodeResult(_message.Message):
         support: _builtins.int = ...,
         precision: Global___Estimate | None = ...,
         recall: Global___Estimate | None = ...,
-        f1: _builtins.float = ...,
+        f1: _builtins.float | None = ...,
         misjudged_count: _builtins.int = ...,
         nonconforming_count: _builtins.int = ...,
         iou: Global___IntersectionOverUnion | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["iou", b"iou", "precision", b"precision", "recall", b"recall"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_f1", b"_f1", "f1", b"f1", "iou", b"iou", "precision", b"precision", "recall", b"recall"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "f1", b"f1", "iou", b"iou", "misjudged_count", b"misjudged_count", "nonconforming_count", b"nonconforming_count", "precision", b"precision", "recall", b"recall", "special", b"special", "support", b"support"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_f1", b"_f1", "code", b"code", "f1", b"f1", "iou", b"iou", "misjudged_count", b"misjudged_count", "nonconforming_count", b"nonconforming_count", "precision", b"precision", "recall", b"recall", "special", b"special", "support", b"support"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__f1: _TypeAlias = _typing.Literal["f1"]  # noqa: Y015
+    _WhichOneofArgType__f1: _TypeAlias = _typing.Literal["_f1", b"_f1"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__f1) -> _WhichOneofReturnType__f1 | None: ...
 
 Global___CodeResult: _TypeAlias = CodeResult  # noqa: Y015
 
@@ -640,7 +668,9 @@ Global___ThresholdCurve: _TypeAlias = ThresholdCurve  # noqa: Y015
 
 @_typing.final
 class ThresholdPoint(_message.Message):
-    """Figures if predictions with a confidence below the threshold went to a human; each absent where it is 0 of 0."""
+    """Figures if predictions with a confidence below the threshold went to a human; each absent where it is 0 of 0, and
+    all for a code that no sample truly has.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

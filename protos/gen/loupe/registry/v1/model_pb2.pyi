@@ -116,6 +116,7 @@ class ModelVersion(_message.Message):
     TASK_TYPE_FIELD_NUMBER: _builtins.int
     PACKAGES_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    LOOKS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`models/{model}/versions/v{major}.{nn}`, nn with at least two digits."""
     major: _builtins.int
@@ -165,6 +166,10 @@ class ModelVersion(_message.Message):
     def packages(self) -> _containers.RepeatedCompositeFieldContainer[Global___Package]:
         """What was exported of it: at most one of each format."""
 
+    @_builtins.property
+    def looks(self) -> Global___TrainingLooks:
+        """Of which look at the validation split the weights are (E4); absent of versions from before looks were kept."""
+
     def __init__(
         self,
         *,
@@ -192,14 +197,95 @@ class ModelVersion(_message.Message):
         task_type: _algorithm_image_pb2.TaskType.ValueType = ...,
         packages: _abc.Iterable[Global___Package] | None = ...,
         etag: _builtins.str = ...,
+        looks: Global___TrainingLooks | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "input", b"input", "model_params", b"model_params", "preprocessing_params", b"preprocessing_params", "training_params", b"training_params"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "input", b"input", "looks", b"looks", "model_params", b"model_params", "preprocessing_params", b"preprocessing_params", "training_params", b"training_params"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm_image_version", b"algorithm_image_version", "aliases", b"aliases", "archived", b"archived", "code_list", b"code_list", "create_time", b"create_time", "etag", b"etag", "input", b"input", "major", b"major", "model_params", b"model_params", "name", b"name", "num_of_classes", b"num_of_classes", "packages", b"packages", "parent_version", b"parent_version", "preprocessing_params", b"preprocessing_params", "production_environment", b"production_environment", "release_number", b"release_number", "releaser", b"releaser", "report", b"report", "seed", b"seed", "snapshots", b"snapshots", "task", b"task", "task_type", b"task_type", "training_params", b"training_params", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm_image_version", b"algorithm_image_version", "aliases", b"aliases", "archived", b"archived", "code_list", b"code_list", "create_time", b"create_time", "etag", b"etag", "input", b"input", "looks", b"looks", "major", b"major", "model_params", b"model_params", "name", b"name", "num_of_classes", b"num_of_classes", "packages", b"packages", "parent_version", b"parent_version", "preprocessing_params", b"preprocessing_params", "production_environment", b"production_environment", "release_number", b"release_number", "releaser", b"releaser", "report", b"report", "seed", b"seed", "snapshots", b"snapshots", "task", b"task", "task_type", b"task_type", "training_params", b"training_params", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ModelVersion: _TypeAlias = ModelVersion  # noqa: Y015
+
+@_typing.final
+class TrainingLooks(_message.Message):
+    """The looks at the validation split during a training, and which one gave the weights (E4)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASSIFICATION_FIELD_NUMBER: _builtins.int
+    SEGMENTATION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def classification(self) -> Global___NetworkLooks: ...
+    @_builtins.property
+    def segmentation(self) -> Global___NetworkLooks:
+        """Absent where only the classifier was trained."""
+
+    def __init__(
+        self,
+        *,
+        classification: Global___NetworkLooks | None = ...,
+        segmentation: Global___NetworkLooks | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["classification", b"classification", "segmentation", b"segmentation"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classification", b"classification", "segmentation", b"segmentation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TrainingLooks: _TypeAlias = TrainingLooks  # noqa: Y015
+
+@_typing.final
+class NetworkLooks(_message.Message):
+    """The looks at one network. The last one is after its last iteration."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_ITERATION_FIELD_NUMBER: _builtins.int
+    LOOK_COUNT_FIELD_NUMBER: _builtins.int
+    BEST_ITERATION_FIELD_NUMBER: _builtins.int
+    BEST_SCORE_FIELD_NUMBER: _builtins.int
+    LAST_ITERATION_FIELD_NUMBER: _builtins.int
+    LAST_SCORE_FIELD_NUMBER: _builtins.int
+    LOOKS_SINCE_BEST_FIELD_NUMBER: _builtins.int
+    max_iteration: _builtins.int
+    """After which the training ends, if not early."""
+    look_count: _builtins.int
+    best_iteration: _builtins.int
+    """Iterations that the weights of the best look have; of equal looks the first. Where there is nothing to judge the
+    network on, those of the last look.
+    """
+    best_score: _builtins.float
+    """In [0, 1]: accuracy, or of segmentation IoU of any defect; absent where there is nothing to judge the network on."""
+    last_iteration: _builtins.int
+    """Less than max_iteration: the training ended early, because looks_since_best reached the parameter `patience`."""
+    last_score: _builtins.float
+    looks_since_best: _builtins.int
+    def __init__(
+        self,
+        *,
+        max_iteration: _builtins.int = ...,
+        look_count: _builtins.int = ...,
+        best_iteration: _builtins.int = ...,
+        best_score: _builtins.float | None = ...,
+        last_iteration: _builtins.int = ...,
+        last_score: _builtins.float | None = ...,
+        looks_since_best: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_best_score", b"_best_score", "_last_score", b"_last_score", "best_score", b"best_score", "last_score", b"last_score"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_best_score", b"_best_score", "_last_score", b"_last_score", "best_iteration", b"best_iteration", "best_score", b"best_score", "last_iteration", b"last_iteration", "last_score", b"last_score", "look_count", b"look_count", "looks_since_best", b"looks_since_best", "max_iteration", b"max_iteration"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__best_score: _TypeAlias = _typing.Literal["best_score"]  # noqa: Y015
+    _WhichOneofArgType__best_score: _TypeAlias = _typing.Literal["_best_score", b"_best_score"]  # noqa: Y015
+    _WhichOneofReturnType__last_score: _TypeAlias = _typing.Literal["last_score"]  # noqa: Y015
+    _WhichOneofArgType__last_score: _TypeAlias = _typing.Literal["_last_score", b"_last_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__best_score) -> _WhichOneofReturnType__best_score | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_score) -> _WhichOneofReturnType__last_score | None: ...
+
+Global___NetworkLooks: _TypeAlias = NetworkLooks  # noqa: Y015
 
 @_typing.final
 class Package(_message.Message):

@@ -283,6 +283,7 @@ class EvaluateWork(_message.Message):
     BATCH_SIZE_FIELD_NUMBER: _builtins.int
     CODE_LIST_FIELD_NUMBER: _builtins.int
     NUM_OF_CLASSES_FIELD_NUMBER: _builtins.int
+    LOOKS_FIELD_NUMBER: _builtins.int
     weights_sha256: _builtins.str
     split_sha256: _builtins.str
     """Hex SHA-256; the object is `splits/{sha256}.jsonl`."""
@@ -292,6 +293,10 @@ class EvaluateWork(_message.Message):
     def manifests(self) -> _containers.RepeatedCompositeFieldContainer[Global___Manifest]: ...
     @_builtins.property
     def code_list(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def looks(self) -> _model_pb2.TrainingLooks:
+        """Of the weights (E4)."""
+
     def __init__(
         self,
         *,
@@ -301,10 +306,11 @@ class EvaluateWork(_message.Message):
         batch_size: _builtins.int = ...,
         code_list: _abc.Iterable[_builtins.str] | None = ...,
         num_of_classes: _builtins.int = ...,
+        looks: _model_pb2.TrainingLooks | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["looks", b"looks"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "code_list", b"code_list", "manifests", b"manifests", "num_of_classes", b"num_of_classes", "split_sha256", b"split_sha256", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "code_list", b"code_list", "looks", b"looks", "manifests", b"manifests", "num_of_classes", b"num_of_classes", "split_sha256", b"split_sha256", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

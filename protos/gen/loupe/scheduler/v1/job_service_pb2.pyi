@@ -212,11 +212,16 @@ class FinishJobRequest(_message.Message):
         WEIGHTS_SHA256_FIELD_NUMBER: _builtins.int
         SPLIT_SHA256_FIELD_NUMBER: _builtins.int
         THROUGHPUTS_FIELD_NUMBER: _builtins.int
+        LOOKS_FIELD_NUMBER: _builtins.int
         weights_sha256: _builtins.str
         split_sha256: _builtins.str
         @_builtins.property
         def throughputs(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.Throughput]:
             """Of the networks that this lease trained for the greater part."""
+
+        @_builtins.property
+        def looks(self) -> _model_pb2.TrainingLooks:
+            """Which look gave the weights (E4)."""
 
         def __init__(
             self,
@@ -224,10 +229,11 @@ class FinishJobRequest(_message.Message):
             weights_sha256: _builtins.str = ...,
             split_sha256: _builtins.str = ...,
             throughputs: _abc.Iterable[_job_pb2.Throughput] | None = ...,
+            looks: _model_pb2.TrainingLooks | None = ...,
         ) -> None: ...
-        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        _HasFieldArgType: _TypeAlias = _typing.Literal["looks", b"looks"]  # noqa: Y015
         def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-        _ClearFieldArgType: _TypeAlias = _typing.Literal["split_sha256", b"split_sha256", "throughputs", b"throughputs", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["looks", b"looks", "split_sha256", b"split_sha256", "throughputs", b"throughputs", "weights_sha256", b"weights_sha256"]  # noqa: Y015
         def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
         def WhichOneof(self, oneof_group: _Never) -> None: ...
 

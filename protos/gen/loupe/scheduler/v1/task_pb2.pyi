@@ -211,6 +211,7 @@ class Task(_message.Message):
     RECOVERIES_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    LOOKS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`tasks/{task}`."""
     state: Global___TaskState.ValueType
@@ -264,6 +265,10 @@ class Task(_message.Message):
     def failure(self) -> Global___Failure:
         """Only if FAILED."""
 
+    @_builtins.property
+    def looks(self) -> _model_pb2.TrainingLooks:
+        """Of which look at the validation split the weights are (E4); set once training is done. Not in lists."""
+
     def __init__(
         self,
         *,
@@ -290,10 +295,11 @@ class Task(_message.Message):
         recoveries: _builtins.int = ...,
         priority: _builtins.int = ...,
         etag: _builtins.str = ...,
+        looks: _model_pb2.TrainingLooks | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "export", b"export", "failure", b"failure", "prediction", b"prediction", "progress", b"progress", "spec", b"spec", "start_time", b"start_time", "training", b"training", "wait", b"wait"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "export", b"export", "failure", b"failure", "looks", b"looks", "prediction", b"prediction", "progress", b"progress", "spec", b"spec", "start_time", b"start_time", "training", b"training", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "creator", b"creator", "end_time", b"end_time", "etag", b"etag", "export", b"export", "failure", b"failure", "model_version", b"model_version", "name", b"name", "phase", b"phase", "prediction", b"prediction", "priority", b"priority", "progress", b"progress", "recoveries", b"recoveries", "report", b"report", "revision", b"revision", "spec", b"spec", "stages", b"stages", "start_time", b"start_time", "state", b"state", "terminating", b"terminating", "training", b"training", "wait", b"wait", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "creator", b"creator", "end_time", b"end_time", "etag", b"etag", "export", b"export", "failure", b"failure", "looks", b"looks", "model_version", b"model_version", "name", b"name", "phase", b"phase", "prediction", b"prediction", "priority", b"priority", "progress", b"progress", "recoveries", b"recoveries", "report", b"report", "revision", b"revision", "spec", b"spec", "stages", b"stages", "start_time", b"start_time", "state", b"state", "terminating", b"terminating", "training", b"training", "wait", b"wait", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_spec: _TypeAlias = _typing.Literal["training", "prediction", "export"]  # noqa: Y015
     _WhichOneofArgType_spec: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015

@@ -263,13 +263,14 @@ class TrainingFinished(_message.Message):
     IMAGES_PER_S_FIELD_NUMBER: _builtins.int
     DURATION_S_FIELD_NUMBER: _builtins.int
     THROUGHPUTS_FIELD_NUMBER: _builtins.int
+    LOOKS_FIELD_NUMBER: _builtins.int
     weights_path: _builtins.str
     split_path: _builtins.str
     """JSON lines: {manifest, name, sha256, code, group, side: train or validation} of every usable sample, and {manifest,
     name, sha256, code, reason, message, side: set_aside} of every other.
     """
     validation_accuracy: _builtins.float
-    """Of the last validation; absent without a validation sample."""
+    """Of the look that gave the weights; absent without a validation sample."""
     validation_iou: _builtins.float
     """Of segmentation: IoU of any defect; absent where only the classifier was trained."""
     images_per_s: _builtins.float
@@ -278,6 +279,10 @@ class TrainingFinished(_message.Message):
     @_builtins.property
     def throughputs(self) -> _containers.RepeatedCompositeFieldContainer[_job_pb2.Throughput]:
         """Of the networks that were trained here for the greater part; others had come from a checkpoint."""
+
+    @_builtins.property
+    def looks(self) -> _model_pb2.TrainingLooks:
+        """Which look gave the weights (E4)."""
 
     def __init__(
         self,
@@ -289,10 +294,11 @@ class TrainingFinished(_message.Message):
         images_per_s: _builtins.float = ...,
         duration_s: _builtins.float = ...,
         throughputs: _abc.Iterable[_job_pb2.Throughput] | None = ...,
+        looks: _model_pb2.TrainingLooks | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_validation_accuracy", b"_validation_accuracy", "_validation_iou", b"_validation_iou", "validation_accuracy", b"validation_accuracy", "validation_iou", b"validation_iou"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_validation_accuracy", b"_validation_accuracy", "_validation_iou", b"_validation_iou", "looks", b"looks", "validation_accuracy", b"validation_accuracy", "validation_iou", b"validation_iou"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_validation_accuracy", b"_validation_accuracy", "_validation_iou", b"_validation_iou", "duration_s", b"duration_s", "images_per_s", b"images_per_s", "split_path", b"split_path", "throughputs", b"throughputs", "validation_accuracy", b"validation_accuracy", "validation_iou", b"validation_iou", "weights_path", b"weights_path"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_validation_accuracy", b"_validation_accuracy", "_validation_iou", b"_validation_iou", "duration_s", b"duration_s", "images_per_s", b"images_per_s", "looks", b"looks", "split_path", b"split_path", "throughputs", b"throughputs", "validation_accuracy", b"validation_accuracy", "validation_iou", b"validation_iou", "weights_path", b"weights_path"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__validation_accuracy: _TypeAlias = _typing.Literal["validation_accuracy"]  # noqa: Y015
     _WhichOneofArgType__validation_accuracy: _TypeAlias = _typing.Literal["_validation_accuracy", b"_validation_accuracy"]  # noqa: Y015

@@ -1,0 +1,13 @@
+"""Of which look at the validation split the weights of a version are (E4)."""
+
+from alembic import op
+
+revision = "0015"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    # NULL: from before looks were kept.
+    op.execute("ALTER TABLE model_versions ADD COLUMN looks jsonb")
