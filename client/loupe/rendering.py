@@ -298,8 +298,9 @@ def task_details(task: task_pb2.Task, now: datetime) -> RenderableType:
 
 
 def failure(value: task_pb2.Failure) -> str:
-    """The cause of a failed task, with its code, in the reader's language (M6)."""
-    return f"{value.code}: {pick(value.message, value.message_zh)}"
+    """The cause of a failed task, with its code and what to do, in the reader's language (M6)."""
+    parts = (pick(value.message, value.message_zh), pick(value.remedy, value.remedy_zh))
+    return f"{value.code}: " + pick("; ", "；").join(part for part in parts if part)
 
 
 def training_overlap(value: task_pb2.PredictionSpec | report_pb2.Report) -> RenderableType:

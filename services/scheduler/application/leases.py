@@ -10,6 +10,7 @@ from loupe.errors import InvalidArgument
 from loupe.translation import Sentence, sentence
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from services.failure_codes import FailureCode
 from services.kit.clock import timestamp
 from services.kit.database import database_time
 from services.scheduler.application.admission import Admission
@@ -172,7 +173,7 @@ class Leases:
     async def _fail(self, locked: "_LockedJob", failure: Failure, outcome_json: str) -> None:
         task, transition = locked.task.failed(failure, locked.now, locked.job.worker)
         await self._end(locked, task, outcome_json)
-        await _log_cause(locked, *sentence("FAILED"), failure)
+        await _log_cause(locked, sentence("FAILED"), failure, failure.remedy)
         await record_transition(locked.session, task, transition)
 
     async def _recover(self, locked: "_LockedJob", delay_s: float, cause: Failure | None) -> None:
@@ -187,7 +188,7 @@ class Leases:
                     message=Sentence(cause.message, cause.message_zh or cause.message),
                 )
             failure = Failure(
-                "INFRASTRUCTURE_RETRIES",
+                FailureCode.INFRASTRUCTURE_RETRIES,
                 *sentence(
                     "the infrastructure failed {limit} times{last}",
                     limit=limit + 1,
@@ -198,7 +199,7 @@ class Leases:
             await self._fail(locked, failure, job.outcome)
             return
         await Jobs(locked.session).save(job.lost(locked.now, delay_s))
-        await _log_cause(locked, *sentence("TAKEN UP AGAIN"), cause or _worker_lost(job))
+        await _log_cause(locked, sentence("TAKEN UP AGAIN"), cause or _worker_lost(job))
         await Tasks(locked.session).save(locked.task, locked.task.recovering())
 
     async def _end(self, locked: "_LockedJob", after: Task, outcome_json: str) -> None:
@@ -221,15 +222,18 @@ class _LockedJob:
 
 
 def _worker_lost(job: Job) -> Failure:
-    return Failure("WORKER_LOST", *sentence("{worker} stopped reporting", worker=job.worker))
+    return Failure(FailureCode.WORKER_LOST, *sentence("{worker} stopped reporting", worker=job.worker))
 
 
-async def _log_cause(locked: "_LockedJob", event: str, event_zh: str, cause: Failure) -> None:
-    """Append to the task's logs what happened and why, in both languages (M6)."""
+async def _log_cause(
+    locked: "_LockedJob", event: Sentence, cause: Failure, remedy: Sentence | None = None
+) -> None:
+    """Append to the task's logs what happened, why, and what to do, in both languages (M6)."""
     at, code = timestamp(locked.now), cause.code
     lines = (
-        f"{at} {event} {code}: {cause.message}",
-        f"{at} {event_zh} {code}：{cause.message_zh or cause.message}",
+        f"{at} {event.english} {code}: {cause.message}" + (f"; {remedy.english}" if remedy else ""),
+        f"{at} {event.chinese} {code}：{cause.message_zh or cause.message}"
+        + (f"；{remedy.chinese}" if remedy else ""),
     )
     segments = isinstance(locked.task.spec, TrainingSpec) and locked.task.spec.train_segmentation
     for network in Network if segments else (Network.CLASSIFICATION,):

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from loupe.errors import FailedPrecondition, NotFound, PermissionDenied
+from loupe.translation import Sentence
 
 from services.caller import Caller
+from services.failure_codes import remedy_of
 from services.kit.etag import EtagMismatch, require_etag
 from services.scheduler.domain.amounts import NOTHING, Amounts
 from services.scheduler.domain.progress import Phase, Progress, Stage
@@ -133,12 +135,17 @@ class TaskChanged(EtagMismatch):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a task failed: a stable code, a sentence, and the last lines of the log (T5)."""
+    """Why a task failed: a stable code, a sentence, and the last lines of the log (T5, M6)."""
 
     code: str
     message: str
     message_zh: str = ""
     log_tail: str = ""
+
+    @property
+    def remedy(self) -> Sentence:
+        """What to do about it."""
+        return remedy_of(self.code)
 
 
 @dataclass(frozen=True, slots=True)

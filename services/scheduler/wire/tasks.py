@@ -237,7 +237,12 @@ def _failure(value: Failure | None) -> task_pb2.Failure | None:
     if value is None:
         return None
     return task_pb2.Failure(
-        code=value.code, message=value.message, message_zh=value.message_zh, log_tail=value.log_tail
+        code=value.code,
+        message=value.message,
+        message_zh=value.message_zh,
+        log_tail=value.log_tail,
+        remedy=value.remedy.english,
+        remedy_zh=value.remedy.chinese,
     )
 
 

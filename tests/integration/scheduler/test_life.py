@@ -20,6 +20,7 @@ from loupe.events.v1 import events_pb2
 from loupe.registry.v1 import model_pb2, model_service_pb2
 from loupe.scheduler.v1 import job_pb2, job_service_pb2, task_pb2, task_service_pb2
 
+from services.failure_codes import FailureCode, remedy_of
 from services.kit.messaging import Messaging
 
 from .conftest import sha
@@ -289,8 +290,25 @@ async def test_the_log_of_a_failed_task_ends_with_the_cause(bench: Any) -> None:
     for network, before in (("NETWORK_CLASSIFICATION", ["one", "two"]), ("NETWORK_SEGMENTATION", [])):
         log = await _log_of(bench, task, task_pb2.Network.Value(network))
         assert log[:-2] == before
-        assert re.fullmatch(_TIMESTAMP + " FAILED NAN_LOSS: it went wrong", log[-2])
-        assert re.fullmatch(_TIMESTAMP + " 失败 NAN_LOSS：出错了", log[-1])
+        remedy = remedy_of("NAN_LOSS")
+        assert re.fullmatch(_TIMESTAMP + f" FAILED NAN_LOSS: it went wrong; {remedy.english}", log[-2])
+        assert re.fullmatch(_TIMESTAMP + f" 失败 NAN_LOSS：出错了；{remedy.chinese}", log[-1])
+
+
+async def test_every_failure_names_its_remedy_in_both_languages(bench: Any) -> None:
+    """M6: whatever a worker ends with, also one of another version, the engineer reads what to do."""
+    task = await bench.submit()
+    seen = {}
+    for code in (*FailureCode, "OF_A_NEWER_WORKER"):
+        held = await bench.worker.acquire()
+        await held.failed(code)
+        failure = (await bench.get(task)).failure
+        assert failure.code == code
+        assert failure.remedy.isascii()
+        assert re.search("[一-鿿]", failure.remedy_zh)
+        seen[code] = (failure.remedy, failure.remedy_zh)
+        await bench.engineer.tasks.StartTask(task_service_pb2.StartTaskRequest(name=task.name))
+    assert seen["NAN_LOSS"] != seen["OUT_OF_MEMORY"] != seen["OF_A_NEWER_WORKER"]
 
 
 async def test_a_user_fault_fails_at_once_and_can_be_started_again(bench: Any) -> None:

@@ -12,6 +12,7 @@ import pytest
 from loupe.scheduler.v1 import task_pb2
 from loupe.trainer.v1 import worker_service_pb2
 
+from services.failure_codes import remedy_of
 from services.kit import machine
 from services.worker import worker
 from services.worker.worker import _TERMINATE_GRACE_S
@@ -148,7 +149,7 @@ async def test_a_child_that_the_kernel_killed_for_memory_is_the_users_fault(
         outcome = await work.scheduler.finished.get()
     assert outcome.failed.failure.code == "OUT_OF_MEMORY"
     assert not outcome.failed.retryable
-    assert "batch_size" in outcome.failed.failure.message
+    assert "batch_size" in remedy_of(outcome.failed.failure.code).english
 
 
 async def test_terminating_ends_even_a_child_that_does_not_listen(work: WorkerUnderTest) -> None:

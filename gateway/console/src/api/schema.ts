@@ -2521,14 +2521,19 @@ export interface components {
             /** @description `computeResources/{resource}`. */
             computeResource: string;
         };
-        /** @description T5. */
+        /** @description T5, M6. */
         Failure: {
-            /** @description OUT_OF_MEMORY, NAN_LOSS, NO_SAMPLES, CLASS_WITHOUT_SAMPLES, CHILD_DIED, INFRASTRUCTURE_RETRIES, …. */
+            /** @description OUT_OF_MEMORY, NAN_LOSS, CODE_ON_ONE_SIDE, CHILD_DIED, INFRASTRUCTURE_RETRIES, …. */
             code: string;
+            /** @description The cause. */
             message: string;
             messageZh: string;
             /** @description The end of the log. */
             logTail: string;
+            /** @description Output only: what to do about it. */
+            remedy: string;
+            /** @description Output only. */
+            remedyZh: string;
         };
         /**
          * @description * `IMAGE_KIND_UNSPECIFIED`

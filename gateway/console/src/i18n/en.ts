@@ -261,6 +261,7 @@ export const en: Words = {
     downloadLog: "Download log",
     follow: "Follow",
     failure: "Why it failed",
+    remedy: "What to do",
     history: "History",
     waiting: "The task waits for a worker; its curves will be here when training begins.",
     notYet: "This network has not begun to train; its curve will be here when it does.",

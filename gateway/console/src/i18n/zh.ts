@@ -299,6 +299,7 @@ export const zh = {
     downloadLog: "下载日志",
     follow: "跟随最新",
     failure: "失败原因",
+    remedy: "处理办法",
     history: "状态历史",
     waiting: "任务正在等待资源，训练开始后这里会显示实时曲线。",
     notYet: "该网络尚未开始训练，开始后这里会显示实时曲线。",

@@ -13,6 +13,11 @@ export function FailureCard({ failure }: { failure: Schemas["Failure"] }): React
       title={`${t.monitor.failure}: ${pick(failure.message, failure.messageZh)}`}
       description={
         <>
+          {failure.remedy && (
+            <p>
+              {t.monitor.remedy}: {pick(failure.remedy, failure.remedyZh)}
+            </p>
+          )}
           <code>{failure.code}</code>
           {failure.logTail && (
             <pre

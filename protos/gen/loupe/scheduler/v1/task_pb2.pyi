@@ -677,7 +677,7 @@ Global___WaitReason: _TypeAlias = WaitReason  # noqa: Y015
 
 @_typing.final
 class Failure(_message.Message):
-    """T5."""
+    """T5, M6."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -685,12 +685,19 @@ class Failure(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     MESSAGE_ZH_FIELD_NUMBER: _builtins.int
     LOG_TAIL_FIELD_NUMBER: _builtins.int
+    REMEDY_FIELD_NUMBER: _builtins.int
+    REMEDY_ZH_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """OUT_OF_MEMORY, NAN_LOSS, NO_SAMPLES, CLASS_WITHOUT_SAMPLES, CHILD_DIED, INFRASTRUCTURE_RETRIES, …."""
+    """OUT_OF_MEMORY, NAN_LOSS, CODE_ON_ONE_SIDE, CHILD_DIED, INFRASTRUCTURE_RETRIES, …."""
     message: _builtins.str
+    """The cause."""
     message_zh: _builtins.str
     log_tail: _builtins.str
     """The end of the log."""
+    remedy: _builtins.str
+    """Output only: what to do about it."""
+    remedy_zh: _builtins.str
+    """Output only."""
     def __init__(
         self,
         *,
@@ -698,10 +705,12 @@ class Failure(_message.Message):
         message: _builtins.str = ...,
         message_zh: _builtins.str = ...,
         log_tail: _builtins.str = ...,
+        remedy: _builtins.str = ...,
+        remedy_zh: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "log_tail", b"log_tail", "message", b"message", "message_zh", b"message_zh"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "log_tail", b"log_tail", "message", b"message", "message_zh", b"message_zh", "remedy", b"remedy", "remedy_zh", b"remedy_zh"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
