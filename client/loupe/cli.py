@@ -42,6 +42,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "loupe.commands.watch:contact_sheet",
         "Save a picture of a training's augmentation.",
     ),
+    "curve": ("loupe.commands.watch:curve", "Print the loss curve of a task."),
     "logs": ("loupe.commands.watch:logs", "Print the log of a task."),
     "terminate": ("loupe.commands.tasks:terminate", "Stop a running task."),
     "start": ("loupe.commands.tasks:start", "Start a terminated or failed task again."),

@@ -156,6 +156,19 @@ def test_the_log_of_the_training_can_be_read(loupe: Loupe, trained: dict[str, An
     log = loupe.json("logs", trained["name"])
     assert log["lines"]
     assert loupe("logs", trained["name"]).stdout.splitlines() == log["lines"]
+    assert loupe.json("logs", trained["name"], "--attempt", "1")["lines"] == log["lines"]
+
+
+def test_m6_the_curve_of_an_attempt_is_printed_as_csv(loupe: Loupe, trained: dict[str, Any]) -> None:
+    """A curve is reachable without the console, also that of an earlier attempt."""
+    known = loupe.json("curve", trained["name"], "--points", "0")
+    assert known["attempt"] == 1
+    head, *rows = loupe("curve", trained["name"], "--points", "0", "--attempt", "1").stdout.splitlines()
+    assert head == "iteration,loss"
+    assert [row.split(",")[0] for row in rows] == known["iterations"]
+    refused = loupe("curve", trained["name"], "--attempt", "2")
+    assert (refused.code, refused.stdout) == (1, "")
+    assert "has attempts 1 to 1, not 2" in refused.stderr
 
 
 def test_a_release_is_v3_01_and_happens_once(

@@ -1,4 +1,4 @@
-"""`loupe watch`, `contact-sheet` and `logs`."""
+"""`loupe watch`, `contact-sheet`, `curve` and `logs`."""
 
 import asyncio
 from pathlib import Path
@@ -12,6 +12,7 @@ from loupe.rendering import failure, message_json
 from loupe.saving import saved_at
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 from loupe.watching import FINAL_STATES, last, resumed
+from rich.text import Text
 
 
 @click.command(short_help="Follow a task until it ends.")
@@ -78,22 +79,58 @@ async def contact_sheet(session: Session, task_name: str, output: Path) -> None:
     )
 
 
-@click.command(short_help="Print the log of a task.")
-@task_argument
-@click.option(
+_network = click.option(
     "--network",
     type=click.Choice(["classification", "segmentation"]),
     default="classification",
     show_default=True,
-    help="Each network has its own log.",
+    help="Each network has its own curve and log.",
 )
-@click.option("--follow", is_flag=True, help="Go on until the task ends.")
-@click.option(
+_attempt = click.option(
     "--attempt",
     default=0,
     type=click.IntRange(0, 2**31 - 1),
     help="An earlier attempt; default the present one.",
 )
+
+
+@click.command(short_help="Print the loss curve of a task.")
+@task_argument
+@_network
+@_attempt
+@click.option(
+    "--points",
+    default=2000,
+    show_default=True,
+    type=click.IntRange(0, 2**31 - 1),
+    help="At most so many, extremes kept; from 4. 0: every one.",
+)
+@remote
+async def curve(session: Session, task_name: str, network: str, attempt: int, points: int) -> None:
+    """Print the loss curve of a task as CSV: iteration and loss (M4, M6).
+
+    \b
+    Example:
+      loupe curve 0197 --attempt 1 > first-attempt.csv
+    """
+    found = await session.client.tasks.GetLossCurve(
+        task_service_pb2.GetLossCurveRequest(
+            name=await session.client.resolve_task(task_name),
+            network=task_pb2.Network.Value(f"NETWORK_{network.upper()}"),
+            attempt=attempt,
+            max_points=points,
+        )
+    )
+    rows = zip(found.iterations, found.losses, strict=True)
+    text = "\n".join(["iteration,loss", *(f"{iteration},{loss:.7g}" for iteration, loss in rows)])
+    session.out.answer(message_json(found), Text(text))
+
+
+@click.command(short_help="Print the log of a task.")
+@task_argument
+@_network
+@click.option("--follow", is_flag=True, help="Go on until the task ends.")
+@_attempt
 @remote
 async def logs(session: Session, task_name: str, network: str, attempt: int, *, follow: bool) -> None:
     """Print the log of a task, and with --follow what is added until the task ends."""

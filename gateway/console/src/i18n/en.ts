@@ -258,6 +258,8 @@ export const en: Words = {
     reconnecting: "reconnecting…",
     ended: "ended",
     log: "Log",
+    attempt: "Curves and logs of",
+    presentAttempt: "present",
     downloadLog: "Download log",
     follow: "Follow",
     failure: "Why it failed",

@@ -296,6 +296,8 @@ export const zh = {
     reconnecting: "正在重新连接……",
     ended: "已结束",
     log: "训练日志",
+    attempt: "查看运行",
+    presentAttempt: "当前",
     downloadLog: "下载日志",
     follow: "跟随最新",
     failure: "失败原因",
