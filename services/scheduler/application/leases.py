@@ -11,16 +11,17 @@ from loupe.translation import Sentence, sentence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.failure_codes import FailureCode
-from services.kit.clock import timestamp
 from services.kit.database import database_time
 from services.scheduler.application.admission import Admission
 from services.scheduler.application.dependencies import (
     Dependencies,
     discard_checkpoint,
+    end_terminated,
+    log_to_user,
     queue_job,
     record_transition,
 )
-from services.scheduler.domain.job import Job, JobKind, Network, lease_lost
+from services.scheduler.domain.job import Job, JobKind, lease_lost
 from services.scheduler.domain.overdue import OverdueLeases
 from services.scheduler.domain.queue import Worker
 from services.scheduler.domain.spec import ExportSpec, TrainingSpec
@@ -35,7 +36,6 @@ from services.scheduler.domain.work import (
     fits,
 )
 from services.scheduler.storage.admissions import Admissions
-from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.jobs import QUEUE_CHANNEL, Jobs
 from services.scheduler.storage.tasks import Tasks
 from services.scheduler.storage.throughputs import Throughputs
@@ -166,9 +166,8 @@ class Leases:
         return _LockedJob(session, task, job, await database_time(session))
 
     async def _terminate(self, locked: "_LockedJob", outcome_json: str) -> None:
-        task, transition = locked.task.terminated(locked.now, locked.job.worker)
-        await self._end(locked, task, outcome_json)
-        await record_transition(locked.session, task, transition)
+        await self._end_job(locked, outcome_json)
+        await end_terminated(locked.session, locked.task, locked.now, locked.job.worker)
 
     async def _fail(self, locked: "_LockedJob", failure: Failure, outcome_json: str) -> None:
         task, transition = locked.task.failed(failure, locked.now, locked.job.worker)
@@ -203,12 +202,15 @@ class Leases:
         await Tasks(locked.session).save(locked.task, locked.task.recovering())
 
     async def _end(self, locked: "_LockedJob", after: Task, outcome_json: str) -> None:
+        await self._end_job(locked, outcome_json)
+        await Tasks(locked.session).save(locked.task, after)
+
+    async def _end_job(self, locked: "_LockedJob", outcome_json: str) -> None:
         job = locked.job
         if job.checkpoint is not None:
             grace_s = self._dependencies.scheduling.checkpoint_grace_s
             await discard_checkpoint(locked.session, job.checkpoint.sha256, locked.now, grace_s)
         await Jobs(locked.session).save(job.finished(outcome_json))
-        await Tasks(locked.session).save(locked.task, after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,15 +231,11 @@ async def _log_cause(
     locked: "_LockedJob", event: Sentence, cause: Failure, remedy: Sentence | None = None
 ) -> None:
     """Append to the task's logs what happened, why, and what to do, in both languages (M6)."""
-    at, code = timestamp(locked.now), cause.code
-    lines = (
-        f"{at} {event.english} {code}: {cause.message}" + (f"; {remedy.english}" if remedy else ""),
-        f"{at} {event.chinese} {code}：{cause.message_zh or cause.message}"
-        + (f"；{remedy.chinese}" if remedy else ""),
-    )
-    segments = isinstance(locked.task.spec, TrainingSpec) and locked.task.spec.train_segmentation
-    for network in Network if segments else (Network.CLASSIFICATION,):
-        await Curves(locked.session, locked.task.id, locked.task.attempt).append_lines(network, lines)
+    english = f"{event.english} {cause.code}: {cause.message}"
+    chinese = f"{event.chinese} {cause.code}：{cause.message_zh or cause.message}"
+    if remedy:
+        english, chinese = f"{english}; {remedy.english}", f"{chinese}；{remedy.chinese}"
+    await log_to_user(locked.session, locked.task, locked.now, english, chinese)
 
 
 def _is_repetition(job: Job, fencing_token: int, outcome: Outcome, outcome_json: str) -> bool:

@@ -12,6 +12,7 @@ from services.kit.repeats import is_repeat
 from services.scheduler.application.dependencies import (
     Dependencies,
     discard_results,
+    end_terminated,
     record_transition,
     start_again,
 )
@@ -170,16 +171,14 @@ async def _terminate(session: AsyncSession, before: Task, caller: Caller) -> Non
     now = await database_time(session)
     task = before.termination_requested(caller)
     job = await Jobs(session).open_of(task.id)
+    await Tasks(session).save(before, task)
     if job is None or job.state is JobState.QUEUED:
-        ended, transition = task.terminated(now, caller.name)
-        await Tasks(session).save(before, ended)
         if job is not None:
-            await discard_results(session, ended, [job], now)
+            await discard_results(session, task, [job], now)
             await Jobs(session).save(job.finished("terminated"))
-        await record_transition(session, ended, transition)
+        await end_terminated(session, task, now)
     else:
         await Jobs(session).save(job.must_answer_by(now + _ANSWER_WITHIN))
-        await Tasks(session).save(before, task)
 
 
 async def _was_carried_out(session: AsyncSession, task: Task, to: TaskState, caller: Caller) -> bool:

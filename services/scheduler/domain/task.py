@@ -179,6 +179,8 @@ class TaskHead:
     state_revision: int = 1
     attempt: int = 1
     terminating: bool = False
+    # Who asked for its termination, while it is terminating or TERMINATED.
+    terminator: str = ""
     start_time: datetime | None = None
     end_time: datetime | None = None
     phase: Phase | None = None
@@ -277,7 +279,13 @@ class Task(TaskHead):
         """Terminating, until the worker confirms that its process has ended (T2)."""
         self.require_owner(caller)
         self._require(TaskOperation.TERMINATE)
-        return replace(self, terminating=True, revision=self.revision + 1, state_revision=self.revision + 1)
+        return replace(
+            self,
+            terminating=True,
+            terminator=caller.name,
+            revision=self.revision + 1,
+            state_revision=self.revision + 1,
+        )
 
     def released(self, caller: Caller, now: datetime) -> tuple["Task", TaskTransition]:
         """Released, which is final (R1). Everyone with the role may release any user's task."""
@@ -338,9 +346,9 @@ class Task(TaskHead):
         """Failed by a user fault, or by more infrastructure faults than the limit."""
         return _entered(replace(self, failure=failure), TaskState.FAILED, now, cause)
 
-    def terminated(self, now: datetime, cause: str) -> tuple["Task", TaskTransition]:
-        """Its process has ended on request of the user."""
-        return _entered(self, TaskState.TERMINATED, now, cause)
+    def terminated(self, now: datetime, worker: str = "") -> tuple["Task", TaskTransition]:
+        """Its process has ended: on request of a user, who is the cause, or else of its worker."""
+        return _entered(self, TaskState.TERMINATED, now, self.terminator or worker)
 
     def numbered(self, model_version: str) -> "Task":
         """The registry numbered the release. Returns the same value if the number is known already (R1)."""
@@ -394,6 +402,7 @@ def _entered(task: Task, to: TaskState, now: datetime, cause: str) -> tuple[Task
         revision=revision,
         state_revision=revision,
         terminating=False,
+        terminator=cause if to is TaskState.TERMINATED else "",
         end_time=now if task.state in RUNNING else task.end_time,
     )
     transition = TaskTransition(

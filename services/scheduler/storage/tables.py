@@ -44,6 +44,7 @@ tasks = sa.Table(
     sa.Column("state_revision", sa.BigInteger),
     sa.Column("attempt", sa.Integer),
     sa.Column("terminating", sa.Boolean),
+    sa.Column("terminator", sa.Text),
     sa.Column("start_time", _time),
     sa.Column("end_time", _time),
     sa.Column("phase", sa.Text),

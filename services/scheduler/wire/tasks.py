@@ -105,6 +105,7 @@ def _head(value: TaskHead, position: QueuePosition | None, compute_resource: str
         name=value.name,
         state=_state(value.state),
         terminating=value.terminating,
+        terminator=value.terminator,
         creator=value.creator,
         create_time=timestamp(value.create_time),
         start_time=timestamp(value.start_time),

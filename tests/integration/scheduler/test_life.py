@@ -355,6 +355,38 @@ async def test_termination_is_confirmed_by_the_worker(bench: Any) -> None:
     assert (ended.state, ended.terminating) == (task_pb2.TASK_STATE_TERMINATED, False)
 
 
+async def test_a_terminated_task_says_who_ended_it(bench: Any) -> None:
+    """M6: the task, its history and the end of its log name the person, not the worker that obeyed."""
+    admin = bench.stack.admin
+    request = task_service_pb2.TerminateTaskRequest
+    obeyed = await bench.submit()
+    held = await bench.worker.acquire()
+    assert (await admin.tasks.TerminateTask(request(name=obeyed.name))).terminator == admin.name
+    await held.terminated()
+    silent = await bench.submit()
+    lost = await bench.worker.acquire()
+    await admin.tasks.TerminateTask(request(name=silent.name))
+    await bench.worker.lose_lease(lost)
+    queued = await bench.submit()
+    await bench.worker.lose_lease(await bench.worker.acquire())
+    await admin.tasks.TerminateTask(request(name=queued.name))
+    for task in (obeyed, silent, queued):
+        ended = await bench.get(task)
+        assert (ended.state, ended.terminator) == (task_pb2.TASK_STATE_TERMINATED, admin.name)
+        history = await bench.engineer.tasks.ListTaskTransitions(
+            task_service_pb2.ListTaskTransitionsRequest(name=task.name)
+        )
+        assert [one.cause for one in history.transitions] == [bench.engineer.name, "workers/test", admin.name]
+        english, chinese = (await _log_of(bench, task))[-2:]
+        assert re.fullmatch(_TIMESTAMP + f" TERMINATED: {admin.name} ended the task", english)
+        assert re.fullmatch(_TIMESTAMP + f" 训练终止：任务由 {admin.name} 终止", chinese)
+    request = task_service_pb2.ListTasksRequest(creator=bench.engineer.name, page_size=3)
+    listed = (await bench.engineer.tasks.ListTasks(request)).tasks
+    assert {task.terminator for task in listed} == {admin.name}
+    started = await bench.engineer.tasks.StartTask(task_service_pb2.StartTaskRequest(name=obeyed.name))
+    assert started.terminator == ""
+
+
 async def test_termination_needs_no_worker_that_is_gone(bench: Any) -> None:
     """T2: if the lease expires meanwhile, the sweeper confirms; a queued job is terminated at once."""
     lost = await bench.submit()

@@ -211,6 +211,7 @@ class Task(_message.Message):
     RECOVERIES_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    TERMINATOR_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`tasks/{task}`."""
     state: Global___TaskState.ValueType
@@ -236,6 +237,8 @@ class Task(_message.Message):
     """Changes with every state and with the wish to terminate, not with progress; pass it back to act only on what was
     seen.
     """
+    terminator: _builtins.str
+    """`users/…`: who asked for the termination, while `terminating` and when TERMINATED (M6)."""
     @_builtins.property
     def training(self) -> Global___TrainingSpec: ...
     @_builtins.property
@@ -290,10 +293,11 @@ class Task(_message.Message):
         recoveries: _builtins.int = ...,
         priority: _builtins.int = ...,
         etag: _builtins.str = ...,
+        terminator: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "export", b"export", "failure", b"failure", "prediction", b"prediction", "progress", b"progress", "spec", b"spec", "start_time", b"start_time", "training", b"training", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "creator", b"creator", "end_time", b"end_time", "etag", b"etag", "export", b"export", "failure", b"failure", "model_version", b"model_version", "name", b"name", "phase", b"phase", "prediction", b"prediction", "priority", b"priority", "progress", b"progress", "recoveries", b"recoveries", "report", b"report", "revision", b"revision", "spec", b"spec", "stages", b"stages", "start_time", b"start_time", "state", b"state", "terminating", b"terminating", "training", b"training", "wait", b"wait", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "creator", b"creator", "end_time", b"end_time", "etag", b"etag", "export", b"export", "failure", b"failure", "model_version", b"model_version", "name", b"name", "phase", b"phase", "prediction", b"prediction", "priority", b"priority", "progress", b"progress", "recoveries", b"recoveries", "report", b"report", "revision", b"revision", "spec", b"spec", "stages", b"stages", "start_time", b"start_time", "state", b"state", "terminating", b"terminating", "terminator", b"terminator", "training", b"training", "wait", b"wait", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_spec: _TypeAlias = _typing.Literal["training", "prediction", "export"]  # noqa: Y015
     _WhichOneofArgType_spec: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
@@ -802,7 +806,7 @@ class TaskTransition(_message.Message):
     revision: _builtins.int
     to: Global___TaskState.ValueType
     cause: _builtins.str
-    """Who caused it: `users/…`, or `workers/…`, or `services/…`."""
+    """Who caused it: `users/…`, or `workers/…`, or `services/…`. Of TERMINATED who asked for it."""
     attempt: _builtins.int
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp: ...
