@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("loupe.commands.train:train", "Train a new model, or retrain a version."),
     "tasks": ("loupe.commands.tasks:tasks", "List training, prediction and export tasks."),
     "task": ("loupe.commands.tasks:task", "Show one task."),
+    "history": ("loupe.commands.tasks:history", "Show who did what to a task, and when."),
     "watch": ("loupe.commands.watch:watch", "Follow a task until it ends."),
     "contact-sheet": (
         "loupe.commands.watch:contact_sheet",

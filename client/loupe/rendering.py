@@ -274,6 +274,7 @@ def task_details(task: task_pb2.Task, now: datetime) -> RenderableType:
         "created": f"{local_time(task.create_time)} by {names.short(task.creator)}",
         "duration": "" if elapsed is None else human_duration(elapsed),
         "failure": failure(task.failure) if task.failure.code else "",
+        "terminated": f"by {names.short(task.terminator)}" if task.terminator else "",
         "report": task.report,
         "released": names.short(task.model_version) if task.model_version else "",
     }

@@ -171,6 +171,19 @@ def test_m6_the_curve_of_an_attempt_is_printed_as_csv(loupe: Loupe, trained: dic
     assert "has attempts 1 to 1, not 2" in refused.stderr
 
 
+def test_m6_the_history_of_a_task_names_who_did_what(loupe: Loupe, trained: dict[str, Any]) -> None:
+    """A person submitted it, workers trained and judged it."""
+    found = loupe.json("history", trained["name"])["transitions"]
+    assert [one["to"] for one in found][:3] == [
+        "TASK_STATE_WAITING",
+        "TASK_STATE_TRAINING",
+        "TASK_STATE_COMPLETED",
+    ]
+    assert found[0]["cause"] == trained["creator"]
+    assert all(one["cause"].startswith("workers/") for one in found[1:3])
+    assert found[0]["cause"] in loupe("history", trained["name"]).stdout
+
+
 def test_a_release_is_v3_01_and_happens_once(
     loupe: Loupe, trained: dict[str, Any], released: dict[str, Any]
 ) -> None:

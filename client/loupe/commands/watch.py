@@ -45,7 +45,8 @@ def fail_unless_good(task: task_pb2.Task) -> None:
         tail = f"\nend of the log:\n{task.failure.log_tail}" if task.failure.log_tail else ""
         raise Refused(f"{task.name} failed: {failure(task.failure)}{tail}")
     if task.state == task_pb2.TASK_STATE_TERMINATED:
-        raise Refused(f"{task.name} was terminated; `loupe start {task.name}` starts it again")
+        by = f" by {task.terminator}" if task.terminator else ""
+        raise Refused(f"{task.name} was terminated{by}; `loupe start {task.name}` starts it again")
 
 
 @click.command("contact-sheet", short_help="Save a picture of a training's augmentation.")

@@ -3796,6 +3796,8 @@ export interface components {
              *     seen.
              */
             etag: string;
+            /** @description `users/…`: who asked for the termination, while `terminating` and when TERMINATED (M6). */
+            terminator: string;
         };
         /**
          * @description * `TASK_KIND_UNSPECIFIED`
@@ -3827,7 +3829,7 @@ export interface components {
             to: components["schemas"]["TaskState"];
             /** Format: date-time */
             time?: string;
-            /** @description Who caused it: `users/…`, or `workers/…`, or `services/…`. */
+            /** @description Who caused it: `users/…`, or `workers/…`, or `services/…`. Of TERMINATED who asked for it. */
             cause: string;
             /** Format: int32 */
             attempt: number;

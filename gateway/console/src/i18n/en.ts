@@ -258,6 +258,19 @@ export const en: Words = {
     reconnecting: "reconnecting…",
     ended: "ended",
     log: "Log",
+    who: (name: string) => {
+      const [kind = "", id = name] = name.split("/");
+      return `${{ users: "user ", workers: "worker ", services: "service " }[kind] ?? ""}${id}`;
+    },
+    actions: {
+      submitted: (who: string) => `submitted by ${who}`,
+      startedAgain: (who: string) => `started again by ${who}`,
+      began: (who: string) => `begun by ${who}`,
+      completed: (who: string) => `completed by ${who}`,
+      failed: (who: string) => `failed at ${who}`,
+      terminated: (who: string) => `terminated by ${who}`,
+      released: (who: string) => `released by ${who}`,
+    },
     attempt: "Curves and logs of",
     presentAttempt: "present",
     downloadLog: "Download log",

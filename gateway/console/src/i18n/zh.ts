@@ -296,6 +296,19 @@ export const zh = {
     reconnecting: "正在重新连接……",
     ended: "已结束",
     log: "训练日志",
+    who: (name: string) => {
+      const [kind = "", id = name] = name.split("/");
+      return `${{ users: "用户 ", workers: "计算节点 ", services: "服务 " }[kind] ?? ""}${id}`;
+    },
+    actions: {
+      submitted: (who: string) => `由${who} 提交`,
+      startedAgain: (who: string) => `由${who} 重新启动`,
+      began: (who: string) => `由${who} 开始执行`,
+      completed: (who: string) => `由${who} 完成`,
+      failed: (who: string) => `在${who} 上失败`,
+      terminated: (who: string) => `由${who} 终止`,
+      released: (who: string) => `由${who} 发布`,
+    },
     attempt: "查看运行",
     presentAttempt: "当前",
     downloadLog: "下载日志",

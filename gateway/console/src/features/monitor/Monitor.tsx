@@ -43,6 +43,14 @@ export default function Monitor(): ReactNode {
     >
       <div className="grid">
         {task.failure && <FailureCard failure={task.failure} />}
+        {task.terminator && !task.terminating && (
+          <Alert
+            className="span-12"
+            type="info"
+            showIcon
+            title={t.monitor.actions.terminated(t.monitor.who(task.terminator))}
+          />
+        )}
         {task.recoveries > 0 && (
           <Alert className="span-12" type="warning" showIcon title={t.tasks.recovered(task.recoveries)} />
         )}
