@@ -43,6 +43,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "loupe.commands.watch:contact_sheet",
         "Save a picture of a training's augmentation.",
     ),
+    "nonconforming": (
+        "loupe.commands.watch:nonconforming",
+        "List the samples that a training set aside.",
+    ),
     "curve": ("loupe.commands.watch:curve", "Print the loss curve of a task."),
     "logs": ("loupe.commands.watch:logs", "Print the log of a task."),
     "terminate": ("loupe.commands.tasks:terminate", "Stop a running task."),

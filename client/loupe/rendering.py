@@ -249,7 +249,7 @@ def stage_rows(task: task_pb2.Task) -> list[tuple[str, str, str, str]]:
         state = enum_word(task_pb2.StageState, stage.state).lower()
         took = human_duration(duration_s(stage.duration)) if stage.HasField("duration") else ""
         finding = f"{stage.sample_count} samples" if stage.sample_count else ""
-        if stage.name == task_pb2.STAGE_NAME_RESOLUTION_FILTER and state == "done":
+        if stage.name == task_pb2.STAGE_NAME_RESOLUTION_FILTER and stage.sample_count:
             finding += f", {stage.nonconforming_count} nonconforming"
         if stage.name == task_pb2.STAGE_NAME_SPLIT and state == "done":
             finding = f"{stage.train_count} to train with, {stage.validation_count} to validate with"

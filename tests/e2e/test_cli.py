@@ -171,6 +171,20 @@ def test_m6_the_curve_of_an_attempt_is_printed_as_csv(loupe: Loupe, trained: dic
     assert "has attempts 1 to 1, not 2" in refused.stderr
 
 
+def test_m1a_what_was_set_aside_is_listed_with_size_and_rule(
+    loupe: Loupe, trained: dict[str, Any], tmp_path: Path
+) -> None:
+    """One strip is too low for the filter; the same list is a file."""
+    (sample,) = loupe.json("nonconforming", trained["name"])["samples"]
+    assert sample["reason"] == "RESOLUTION_TOO_LOW"
+    assert 0 < sample["height"] < 32
+    assert "短边" in sample["messageZh"]
+    assert f"{sample['width']}×{sample['height']}" in loupe("nonconforming", trained["name"]).stdout
+    loupe.json("nonconforming", trained["name"], "-o", tmp_path / "list.csv")
+    (row,) = csv.DictReader((tmp_path / "list.csv").read_text(encoding="utf-8-sig").splitlines())
+    assert (row["file"], row["height"]) == (sample["file"], str(sample["height"]))
+
+
 def test_m6_the_history_of_a_task_names_who_did_what(loupe: Loupe, trained: dict[str, Any]) -> None:
     """A person submitted it, workers trained and judged it."""
     found = loupe.json("history", trained["name"])["transitions"]

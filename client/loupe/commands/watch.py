@@ -1,15 +1,18 @@
-"""`loupe watch`, `contact-sheet`, `curve` and `logs`."""
+"""`loupe watch`, `contact-sheet`, `nonconforming`, `curve` and `logs`."""
 
 import asyncio
 from pathlib import Path
 
 import click
+from loupe import names
+from loupe.client import pages
 from loupe.commands.session import Session, remote
 from loupe.commands.tasks import task_argument
 from loupe.failures import Refused
+from loupe.language import pick
 from loupe.progress import show
-from loupe.rendering import failure, message_json
-from loupe.saving import saved_at
+from loupe.rendering import failure, message_json, table
+from loupe.saving import save, saved_at
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 from loupe.watching import FINAL_STATES, last, resumed
 from rich.text import Text
@@ -80,18 +83,67 @@ async def contact_sheet(session: Session, task_name: str, output: Path) -> None:
     )
 
 
+_attempt = click.option(
+    "--attempt",
+    default=0,
+    type=click.IntRange(0, 2**31 - 1),
+    help="An earlier attempt; default the present one.",
+)
+
+
+@click.command(short_help="List the samples that a training set aside.")
+@task_argument
+@_attempt
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1_000_000), help="How many.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Save all of them as this CSV file.",
+)
+@remote
+async def nonconforming(
+    session: Session, task_name: str, attempt: int, limit: int, output: Path | None
+) -> None:
+    """List the samples that a training set aside, with their sizes and the rules that they break (M1a, D4).
+
+    \b
+    Example:
+      loupe nonconforming 0197 -o nonconforming.csv
+    """
+    name = await session.client.resolve_task(task_name)
+    if output is not None:
+        wanted = task_service_pb2.DownloadNonconformingSamplesRequest(name=name, attempt=attempt)
+        size = await save(output, session.client.tasks.DownloadNonconformingSamples(wanted))
+        session.out.answer({"task": name, "file": str(output), "sizeBytes": size}, f"{output}: {size} bytes")
+        return
+    request = task_service_pb2.ListNonconformingSamplesRequest(
+        name=name, attempt=attempt, page_size=min(limit, 500)
+    )
+    method = session.client.tasks.ListNonconformingSamples
+    found = [item async for item in pages(method, request, "samples", limit=limit)]
+    rows = [
+        (
+            one.file,
+            names.short(one.data_path),
+            f"{one.width}×{one.height}" if one.width else "",
+            one.reason,
+            pick(one.message, one.message_zh),
+        )
+        for one in found
+    ]
+    session.out.answer(
+        {"task": name, "samples": [message_json(one) for one in found]},
+        table("FILE", "PATH", "SIZE", "REASON", "", rows=rows) if rows else "none was set aside",
+    )
+
+
 _network = click.option(
     "--network",
     type=click.Choice(["classification", "segmentation"]),
     default="classification",
     show_default=True,
     help="Each network has its own curve and log.",
-)
-_attempt = click.option(
-    "--attempt",
-    default=0,
-    type=click.IntRange(0, 2**31 - 1),
-    help="An earlier attempt; default the present one.",
 )
 
 

@@ -123,7 +123,8 @@ class Evaluator:
             known = work.filter_resolution and sample.width and sample.height
             fault = rule.fault(sample.width, sample.height) if known else None
             if fault:
-                set_aside.append(NotPredicted(sample, *fault))
+                reason, message = fault
+                set_aside.append(NotPredicted(sample, reason, message.english))
             else:
                 kept.append(sample)
         self._measure(

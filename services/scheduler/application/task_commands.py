@@ -1,6 +1,7 @@
 """What users do with tasks: get, list, start, terminate, delete, release (rule T, R1)."""
 
 import logging
+from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 
 from loupe.errors import LoupeError, NotFound
@@ -33,6 +34,7 @@ _log = logging.getLogger(__name__)
 # sweeper terminates the task within the 10 s of T2.
 _ANSWER_WITHIN = timedelta(seconds=7)
 _LINK_LIFE = timedelta(minutes=10)
+_BATCH = 1000
 
 
 class TaskCommands:
@@ -135,12 +137,24 @@ class TaskCommands:
             return await Tasks(session).history(task_id)
 
     async def nonconforming(
-        self, task_id: str, after: tuple[str, ...] | None, limit: int
+        self, task_id: str, attempt: int, after: tuple[str, ...] | None, limit: int
     ) -> list[NonconformingSample]:
-        """Samples that the current attempt set aside."""
+        """Samples that an attempt set aside; attempt 0 is the current one."""
         async with self._dependencies.sessions.begin() as session:
             task = await Tasks(session).get(task_id)
-            return await Curves(session, task.id, task.attempt).nonconforming(after, limit)
+            return await Curves(session, task.id, task.attempt_of(attempt)).nonconforming(after, limit)
+
+    async def all_nonconforming(
+        self, task_id: str, attempt: int
+    ) -> AsyncGenerator[list[NonconformingSample], None]:
+        """All of them, in batches of which the last one may be empty."""
+        after = None
+        while True:
+            batch = await self.nonconforming(task_id, attempt, after, _BATCH)
+            yield batch
+            if len(batch) < _BATCH:
+                return
+            after = (batch[-1].data_path, batch[-1].file)
 
     async def link_contact_sheet(self, task_id: str) -> tuple[str, datetime]:
         """A link to the contact sheet of the current attempt, and when the link expires (M1, W10)."""

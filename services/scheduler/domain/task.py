@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from loupe.errors import FailedPrecondition, NotFound, PermissionDenied
+from loupe.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
 from loupe.translation import Sentence
 
 from services.caller import Caller
@@ -227,6 +227,12 @@ class Task(TaskHead):
         if self.kind is not TaskKind.TRAINING:
             operations -= {TaskOperation.RELEASE}
         return tuple(operation for operation in TaskOperation if operation in operations)
+
+    def attempt_of(self, number: int) -> int:
+        """The attempt that a request names; 0 is the current one."""
+        if not 0 <= number <= self.attempt:
+            raise InvalidArgument(f"{self.name} has attempts 1 to {self.attempt}, not {number}")
+        return number or self.attempt
 
     def submitted(self) -> TaskTransition:
         """The transition of the submission."""

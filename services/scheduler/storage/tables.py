@@ -171,6 +171,7 @@ nonconforming_samples = sa.Table(
     sa.Column("message", sa.Text),
     sa.Column("width", sa.Integer),
     sa.Column("height", sa.Integer),
+    sa.Column("message_zh", sa.Text),
 )
 
 orphan_candidates = sa.Table(

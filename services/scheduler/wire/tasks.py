@@ -275,4 +275,5 @@ def nonconforming(value: NonconformingSample) -> task_pb2.NonconformingSample:
         message=value.message,
         width=value.width,
         height=value.height,
+        message_zh=value.message_zh,
     )

@@ -1,6 +1,8 @@
 """The life of a task, with the test as its worker (rules T, R1; invariants 2 to 4)."""
 
 import asyncio
+import csv
+import io
 import re
 import secrets
 from typing import Any
@@ -309,6 +311,44 @@ async def test_every_failure_names_its_remedy_in_both_languages(bench: Any) -> N
         seen[code] = (failure.remedy, failure.remedy_zh)
         await bench.engineer.tasks.StartTask(task_service_pb2.StartTaskRequest(name=task.name))
     assert seen["NAN_LOSS"] != seen["OUT_OF_MEMORY"] != seen["OF_A_NEWER_WORKER"]
+
+
+async def test_what_an_attempt_set_aside_is_listed_and_downloaded(bench: Any) -> None:
+    """M1a, M6: with size and rule in both languages, also of an earlier attempt, and as a file."""
+    task = await bench.submit()
+    held = await bench.worker.acquire()
+    told = [
+        task_pb2.NonconformingSample(
+            file=f"TPFIP/{name}.png",
+            data_path=bench.data_path,
+            reason="RESOLUTION_TOO_LOW",
+            message="178×12: the shorter side is under 32 px",
+            message_zh="178×12：短边小于 32 像素",
+            width=178,
+            height=12,
+        )
+        for name in ("=1+1", "strip")
+    ]
+    await held.report(nonconforming_samples=told)
+    await held.failed("NAN_LOSS")
+    await bench.engineer.tasks.StartTask(task_service_pb2.StartTaskRequest(name=task.name))
+    for attempt, expected in ((1, told), (0, [])):
+        listed = await bench.engineer.tasks.ListNonconformingSamples(
+            task_service_pb2.ListNonconformingSamplesRequest(name=task.name, attempt=attempt)
+        )
+        assert list(listed.samples) == expected
+        request = task_service_pb2.DownloadNonconformingSamplesRequest(name=task.name, attempt=attempt)
+        parts = [part async for part in bench.engineer.tasks.DownloadNonconformingSamples(request)]
+        assert parts[0].content_type == "text/csv; charset=utf-8"
+        text = b"".join(part.data for part in parts).decode("utf-8-sig")
+        rows = list(csv.DictReader(io.StringIO(text)))
+        assert [(row["file"], row["width"], row["height"], row["message_zh"]) for row in rows] == [
+            (one.file, "178", "12", one.message_zh) for one in expected
+        ]
+    with pytest.raises(InvalidArgument, match="attempts 1 to 2, not 3"):
+        await bench.engineer.tasks.ListNonconformingSamples(
+            task_service_pb2.ListNonconformingSamplesRequest(name=task.name, attempt=3)
+        )
 
 
 async def test_a_user_fault_fails_at_once_and_can_be_started_again(bench: Any) -> None:

@@ -55,7 +55,7 @@ export default function Monitor(): ReactNode {
           <Alert className="span-12" type="warning" showIcon title={t.tasks.recovered(task.recoveries)} />
         )}
         {task.prediction && <OverlapAlert overlap={task.prediction.trainingOverlap} />}
-        {task.training && <Stages task={task} />}
+        {task.training && <Stages task={task} attempt={task.attempt} />}
         <TaskProgressCard task={task} />
         {task.training && (
           <>

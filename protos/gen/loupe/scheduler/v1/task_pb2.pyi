@@ -758,6 +758,7 @@ class NonconformingSample(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     WIDTH_FIELD_NUMBER: _builtins.int
     HEIGHT_FIELD_NUMBER: _builtins.int
+    MESSAGE_ZH_FIELD_NUMBER: _builtins.int
     file: _builtins.str
     """`{code}/{file}`."""
     data_path: _builtins.str
@@ -769,7 +770,10 @@ class NonconformingSample(_message.Message):
     """
     message: _builtins.str
     width: _builtins.int
+    """Of the file; 0 where it could not be told."""
     height: _builtins.int
+    message_zh: _builtins.str
+    """Empty where a decoder said it, in English."""
     def __init__(
         self,
         *,
@@ -780,10 +784,11 @@ class NonconformingSample(_message.Message):
         message: _builtins.str = ...,
         width: _builtins.int = ...,
         height: _builtins.int = ...,
+        message_zh: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_path", b"data_path", "file", b"file", "height", b"height", "message", b"message", "reason", b"reason", "sha256", b"sha256", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_path", b"data_path", "file", b"file", "height", b"height", "message", b"message", "message_zh", b"message_zh", "reason", b"reason", "sha256", b"sha256", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
