@@ -59,6 +59,10 @@ class Leases:
         async with self._dependencies.sessions.reading() as session:
             return replace(worker, start_time=await Admissions(session).next_start_time(worker.name))
 
+    async def announce(self, worker: Worker) -> None:
+        """The worker is there, though it can take no job yet (T4)."""
+        await self._admission.announce(worker)
+
     async def acquire(self, worker: Worker, wait_s: float) -> Lease | None:
         """Lease the next job to the worker, if there is room for it; waits for one up to `wait_s`."""
         deadline_s = time.monotonic() + wait_s
@@ -76,6 +80,7 @@ class Leases:
     async def finish(self, job_id: str, fencing_token: int, outcome: Outcome) -> None:
         """End the job. A repetition changes nothing."""
         outcome_json = _outcome_json(outcome)
+        await self._heard(job_id, fencing_token)
         if isinstance(outcome, Packaged):
             await self._record(job_id, fencing_token, outcome, outcome_json)
         async with self._dependencies.sessions.begin() as session:
@@ -102,6 +107,14 @@ class Leases:
             else:
                 await self._fail(locked, outcome.failure, outcome_json)
 
+    async def _heard(self, job_id: str, fencing_token: int) -> None:
+        """The holder is there when its lease ends: it did not ask for jobs while it had one (T4).
+
+        In its own transaction: admissions lock a worker before its jobs.
+        """
+        async with self._dependencies.sessions.begin() as session:
+            await Jobs(session).heard_holder(job_id, fencing_token)
+
     async def _record(self, job_id: str, fencing_token: int, package: Packaged, outcome_json: str) -> None:
         """Have the registry record the package, so that a COMPLETED task means that the version has it.
 
@@ -118,6 +131,7 @@ class Leases:
 
     async def give_back(self, job_id: str, fencing_token: int) -> None:
         """Queue the job again for another worker. Not a fault, so it is not counted as a recovery."""
+        await self._heard(job_id, fencing_token)
         async with self._dependencies.sessions.begin() as session:
             locked = await self._lock(session, job_id, fencing_token)
             locked.job.require_lease(fencing_token)

@@ -70,6 +70,9 @@ async def test_the_scheduler_says_when_the_worker_started(work: WorkerUnderTest)
         async with asyncio.timeout(DEADLINE_S):
             await work.scheduler.finished.get()
     assert work.scheduler.start_times[:2] == [0, START_TIME_S]
+    # T4: it said that it is there before its child was ready, and asked for jobs only then.
+    assert work.scheduler.starting[0]
+    assert not work.scheduler.starting[-1]
 
 
 async def test_a_killed_child_is_an_infrastructure_fault_and_the_next_one_is_warm(
