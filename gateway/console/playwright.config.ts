@@ -43,6 +43,8 @@ export default defineConfig<Options>({
     { name: "en-login", testMatch: "login.spec.ts", use: EN, dependencies: ["zh-login"] },
     { name: "zh-story", testMatch: "story.spec.ts", use: ZH, dependencies: ["zh-login"] },
     { name: "en-story", testMatch: "story.spec.ts", use: EN, dependencies: ["en-login"] },
+    { name: "zh-failure", testMatch: "failure.spec.ts", use: ZH, dependencies: ["zh-login"] },
+    { name: "en-failure", testMatch: "failure.spec.ts", use: EN, dependencies: ["en-login"] },
     { name: "zh-pages", testMatch: PAGES, use: ZH, dependencies: STORIES },
     { name: "en-pages", testMatch: PAGES, use: EN, dependencies: STORIES },
     { name: "zh-pages-dark", testMatch: PAGES, use: { ...ZH, colorScheme: "dark" }, dependencies: STORIES },
