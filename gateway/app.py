@@ -244,7 +244,8 @@ def _framing(route: Route, message: Any, bindings: Mapping[str, str]) -> Framing
         case Form.LOG_FILE:
             networks = message.DESCRIPTOR.fields_by_name["network"].enum_type.values_by_number
             network = networks[message.network].name.removeprefix("NETWORK_").lower()
-            return LogFraming(f"{message.name.rpartition('/')[2]}-{network}")
+            attempt = f"-attempt-{message.attempt}" if message.attempt else ""
+            return LogFraming(f"{message.name.rpartition('/')[2]}-{network}{attempt}")
         case Form.FILE:
             # `reports/1/sampleResults`, downloaded: 1-sampleResults; `reports/1`, exported: reports-1.
             named = [name.rpartition("/")[2] for name in bindings.values()]

@@ -37,11 +37,17 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("loupe.commands.train:train", "Train a new model, or retrain a version."),
     "tasks": ("loupe.commands.tasks:tasks", "List training, prediction and export tasks."),
     "task": ("loupe.commands.tasks:task", "Show one task."),
+    "history": ("loupe.commands.tasks:history", "Show who did what to a task, and when."),
     "watch": ("loupe.commands.watch:watch", "Follow a task until it ends."),
     "contact-sheet": (
         "loupe.commands.watch:contact_sheet",
         "Save a picture of a training's augmentation.",
     ),
+    "nonconforming": (
+        "loupe.commands.watch:nonconforming",
+        "List the samples that a training set aside.",
+    ),
+    "curve": ("loupe.commands.watch:curve", "Print the loss curve of a task."),
     "logs": ("loupe.commands.watch:logs", "Print the log of a task."),
     "terminate": ("loupe.commands.tasks:terminate", "Stop a running task."),
     "start": ("loupe.commands.tasks:start", "Start a terminated or failed task again."),

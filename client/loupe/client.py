@@ -288,7 +288,8 @@ class AsyncLoupe:
         """Wait for a task's end; FailedPrecondition if it did not come to its result."""
         ended = (await last(self.watch(task))).task
         if ended.state not in (task_pb2.TASK_STATE_COMPLETED, task_pb2.TASK_STATE_RELEASED):
-            why = f": {ended.failure.code}: {ended.failure.message}" if ended.failure.code else ""
+            failure = ended.failure
+            why = f": {failure.code}: {failure.message}; {failure.remedy}" if failure.code else ""
             raise FailedPrecondition(f"{task} is {task_pb2.TaskState.Name(ended.state)}{why}", task=task)
 
     def watch(self, task: str) -> AsyncIterator[TaskView]:

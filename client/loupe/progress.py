@@ -12,6 +12,7 @@ from loupe.looks import described
 from loupe.rendering import (
     elapsed_s,
     enum_word,
+    failure,
     human_duration,
     is_for_people,
     model_of,
@@ -129,7 +130,7 @@ def picture(view: TaskView, now: datetime, width: int) -> RenderableType:
             )
     parts.extend(Text(pick(*told)) for told in described(task.looks))
     if task.failure.code:
-        parts.append(Text(f"{task.failure.code}: {task.failure.message}", style="red"))
+        parts.append(Text(failure(task.failure), style="red"))
     return Group(*parts)
 
 
@@ -237,7 +238,7 @@ def _latest(losses: list[float]) -> float:
 def _ending(task: task_pb2.Task) -> str:
     text = state_of(task)
     if task.failure.code:
-        text += f": {task.failure.code}: {task.failure.message}"
+        text += f": {failure(task.failure)}"
     if task.report:
         text += f", {task.report}"
     elapsed = elapsed_s(task, datetime.now(UTC))

@@ -256,7 +256,7 @@ def stage_rows(task: task_pb2.Task) -> list[tuple[str, str, str, str]]:
         state = enum_word(task_pb2.StageState, stage.state).lower()
         took = human_duration(duration_s(stage.duration)) if stage.HasField("duration") else ""
         finding = f"{stage.sample_count} samples" if stage.sample_count else ""
-        if stage.name == task_pb2.STAGE_NAME_RESOLUTION_FILTER and state == "done":
+        if stage.name == task_pb2.STAGE_NAME_RESOLUTION_FILTER and stage.sample_count:
             finding += f", {stage.nonconforming_count} nonconforming"
         if stage.name == task_pb2.STAGE_NAME_SPLIT and state == "done":
             finding = f"{stage.train_count} to train with, {stage.validation_count} to validate with"
@@ -281,6 +281,7 @@ def task_details(task: task_pb2.Task, now: datetime) -> RenderableType:
         "created": f"{local_time(task.create_time)} by {names.short(task.creator)}",
         "duration": "" if elapsed is None else human_duration(elapsed),
         "failure": failure(task.failure) if task.failure.code else "",
+        "terminated": f"by {names.short(task.terminator)}" if task.terminator else "",
         "report": task.report,
         "weights": looks(task),
         "released": names.short(task.model_version) if task.model_version else "",
@@ -306,8 +307,9 @@ def task_details(task: task_pb2.Task, now: datetime) -> RenderableType:
 
 
 def failure(value: task_pb2.Failure) -> str:
-    """The cause of a failed task, with its code, in the reader's language (M6)."""
-    return f"{value.code}: {pick(value.message, value.message_zh)}"
+    """The cause of a failed task, with its code and what to do, in the reader's language (M6)."""
+    parts = (pick(value.message, value.message_zh), pick(value.remedy, value.remedy_zh))
+    return f"{value.code}: " + pick("; ", "；").join(part for part in parts if part)
 
 
 def looks(value: task_pb2.Task | report_pb2.Report | model_pb2.ModelVersion) -> str:

@@ -45,6 +45,8 @@ export default defineConfig<Options>({
     { name: "en-story", testMatch: "story.spec.ts", use: EN, dependencies: ["en-login"] },
     { name: "zh-banks", testMatch: "banks.spec.ts", use: ZH, dependencies: STORIES },
     { name: "en-banks", testMatch: "banks.spec.ts", use: EN, dependencies: STORIES },
+    { name: "zh-failure", testMatch: "failure.spec.ts", use: ZH, dependencies: ["zh-login"] },
+    { name: "en-failure", testMatch: "failure.spec.ts", use: EN, dependencies: ["en-login"] },
     { name: "zh-pages", testMatch: PAGES, use: ZH, dependencies: STORIES },
     { name: "en-pages", testMatch: PAGES, use: EN, dependencies: STORIES },
     { name: "zh-pages-dark", testMatch: PAGES, use: { ...ZH, colorScheme: "dark" }, dependencies: STORIES },

@@ -23,6 +23,7 @@ from loupe.translation import sentence
 from loupe.worker.v1 import event_pb2, order_pb2
 from torch.distributed import TCPStore  # type: ignore[attr-defined] # not in its stubs
 
+from services.failure_codes import FailureCode
 from services.kit.child_process import EVENT_FD, OBJECT_FDS, DieWithParent, ParentLink
 from services.trainer.training.processes import Group, Orders, alone, as_process_lost, join
 from services.trainer.training.recipe import TrainingRecipe
@@ -146,7 +147,7 @@ class RankGroup:
                     self._lost(_RelayedFault(event, who), on_loss)
             how = _ended(other.wait())
             lost = InfrastructureFault(
-                "PROCESS_LOST", *sentence("{process} ended {how}", process=who, how=how)
+                FailureCode.PROCESS_LOST, *sentence("{process} ended {how}", process=who, how=how)
             )
             self._lost(lost, on_loss)
 
@@ -163,7 +164,7 @@ class _RelayedFault(Fault):
 
     def __init__(self, event: event_pb2.Event, process: str) -> None:
         failure = event.failed.failure
-        super().__init__(failure.code, f"{process}: {failure.message}", failure.message_zh)
+        super().__init__(FailureCode(failure.code), f"{process}: {failure.message}", failure.message_zh)
         self.retryable = event.failed.retryable
 
 

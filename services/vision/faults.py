@@ -2,9 +2,11 @@
 
 from loupe.translation import Sentence, sentence
 
+from services.failure_codes import FailureCode
+
 
 class Fault(Exception):
-    """Work that cannot go on: a stable code, and a sentence that names the thing, the fact and the remedy.
+    """Work that cannot go on: a code, which has a remedy, and a sentence that names the thing and the fact.
 
     The sentence is required in English and in Chinese, because a process engineer reads it (M6).
 
@@ -14,7 +16,7 @@ class Fault(Exception):
 
     retryable = False
 
-    def __init__(self, code: str, message: str, message_zh: str) -> None:
+    def __init__(self, code: FailureCode, message: str, message_zh: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
@@ -30,12 +32,8 @@ class BadOrder(UserFault):
 
     def __init__(self, detail: str | Sentence) -> None:
         super().__init__(
-            "BAD_ORDER",
-            *sentence(
-                "the worker cannot carry out this task: {detail}; create the task again with "
-                "other parameters, or give this sentence to the operator",
-                detail=detail,
-            ),
+            FailureCode.BAD_ORDER,
+            *sentence("the worker cannot carry out this task: {detail}", detail=detail),
         )
 
 
@@ -44,13 +42,8 @@ class UnreadableRecord(UserFault):
 
     def __init__(self, record: str, record_zh: str, error: Exception) -> None:
         super().__init__(
-            "BAD_DATA",
-            *sentence(
-                "{record} cannot be read ({error!r}); create the task again, and if it fails "
-                "again, give this sentence to the operator",
-                record=Sentence(record, record_zh),
-                error=error,
-            ),
+            FailureCode.BAD_DATA,
+            *sentence("{record} cannot be read ({error!r})", record=Sentence(record, record_zh), error=error),
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from loupe.translation import joined, sentence
 
+from services.failure_codes import FailureCode
 from services.vision.faults import UserFault
 from services.vision.parts import parts
 from services.vision.samples import Sample
@@ -47,11 +48,10 @@ def refuse_one_sided(codes: Sequence[str], training: Sequence[Sample], validatio
         )
     more = ", …" if len(lacking) > len(listed) else ""
     raise UserFault(
-        "CODE_ON_ONE_SIDE",
+        FailureCode.CODE_ON_ONE_SIDE,
         *sentence(
             "training and validation need a sample of every code each, and groups are not "
-            "divided: {listed}{more}; bring pictures of another group (panel, tile, lot), "
-            "or leave the code out",
+            "divided: {listed}{more}",
             listed=joined(listed),
             more=more,
         ),

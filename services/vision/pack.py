@@ -37,6 +37,7 @@ from loupe.image_files import (
 from loupe.translation import sentence
 from numpy.typing import NDArray
 
+from services.failure_codes import FailureCode
 from services.input_specification import InputSpecification
 from services.vision.faults import InfrastructureFault
 from services.vision.masks import UnusableMask, decode_mask
@@ -210,12 +211,8 @@ class PackCache:
                 _refuse_lost_store(pack, len(wanted))
         except OSError as error:
             raise InfrastructureFault(
-                "CACHE_UNUSABLE",
-                *sentence(
-                    "the image cache {folder} failed: {error}; the operator should look at the disk",
-                    folder=self._root,
-                    error=error,
-                ),
+                FailureCode.CACHE_UNUSABLE,
+                *sentence("the image cache {folder} failed: {error}", folder=self._root, error=error),
             ) from error
         return pack
 
@@ -335,10 +332,10 @@ def _refuse_lost_store(pack: Pack, total: int) -> None:
     lost = [(key, why) for key, why in pack.unreadable.items() if why.is_damaged]
     if len(lost) > max(1, _MOST_DAMAGED * total):
         raise DamagedObject(
-            "OBJECTS_LOST",
+            FailureCode.OBJECTS_LOST,
             *sentence(
                 "the object store has lost {lost_count} of {count} pictures and masks, the first of them "
-                "{key}: tell the operator (loupe check), or import the pictures again",
+                "{key}",
                 lost_count=len(lost),
                 count=total,
                 key=lost[0][0],

@@ -21,7 +21,7 @@ from typing import Any
 import cv2
 import numpy as np
 from loupe.image_files import Pixels
-from loupe.translation import Sentence, joined
+from loupe.translation import Sentence, joined, sentence
 from numpy.typing import NDArray
 
 from services.input_specification import InputSpecification
@@ -65,25 +65,41 @@ class ResolutionRule:
         """The rule of a specification, which has no nominal resolution."""
         return cls(min_side_px=specification.min_side, max_aspect_ratio=specification.max_aspect_ratio)
 
-    def fault(self, width: int, height: int) -> tuple[ResolutionReason, str] | None:
+    def fault(self, width: int, height: int) -> tuple[ResolutionReason, Sentence] | None:
         """(reason, sentence) for a sample that does not conform, None for one that does."""
         if min(width, height) < self.min_side_px:
             return (
                 ResolutionReason.RESOLUTION_TOO_LOW,
-                f"{width}×{height}: the shorter side is under {self.min_side_px} px",
+                sentence(
+                    "{width}×{height}: the shorter side is under {least} px",
+                    width=width,
+                    height=height,
+                    least=self.min_side_px,
+                ),
             )
         if max(width, height) > self.max_aspect_ratio * min(width, height):
             return (
                 ResolutionReason.ASPECT_RATIO,
-                f"{width}×{height}: longer than {self.max_aspect_ratio:g} times its width",
+                sentence(
+                    "{width}×{height}: longer than {most:g} times its width",
+                    width=width,
+                    height=height,
+                    most=self.max_aspect_ratio,
+                ),
             )
         if self.width and self.height:
             off = max(abs(width - self.width) / self.width, abs(height - self.height) / self.height)
             if off > self.tolerance:
-                nominal = f"{self.width}×{self.height}"
                 return (
                     ResolutionReason.RESOLUTION_OFF_NOMINAL,
-                    f"{width}×{height} is {off:.0%} off {nominal} (±{self.tolerance:.0%})",
+                    sentence(
+                        "{width}×{height} is {off:.0%} off {nominal} (±{tolerance:.0%})",
+                        width=width,
+                        height=height,
+                        off=off,
+                        nominal=f"{self.width}×{self.height}",
+                        tolerance=self.tolerance,
+                    ),
                 )
         return None
 

@@ -11,6 +11,7 @@ import numpy as np
 from loupe.translation import sentence
 from numpy.typing import NDArray
 
+from services.failure_codes import FailureCode
 from services.vision.faults import InfrastructureFault, UnreadableRecord
 from services.vision.parts import keys
 
@@ -118,7 +119,7 @@ class DamagedObject(InfrastructureFault):
 def object_missing(key: str) -> DamagedObject:
     """The fault of an object that the store does not have."""
     return DamagedObject(
-        "OBJECT_MISSING",
+        FailureCode.OBJECT_MISSING,
         *sentence(
             "the object store has no {key}; it has lost data: tell the operator (loupe check), "
             "or import the picture again",
@@ -130,7 +131,7 @@ def object_missing(key: str) -> DamagedObject:
 def object_unavailable(key: str, error: Exception) -> InfrastructureFault:
     """The fault of an object that the store does not give."""
     return InfrastructureFault(
-        "OBJECT_UNAVAILABLE",
+        FailureCode.OBJECT_UNAVAILABLE,
         *sentence("{key} cannot be read from the object store: {error}", key=key, error=error),
     )
 
@@ -141,7 +142,7 @@ def read_verified(objects: ObjectReader, key: str, sha256: str) -> bytes:
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
         raise DamagedObject(
-            "OBJECT_CORRUPT",
+            FailureCode.OBJECT_CORRUPT,
             *sentence(
                 "{key} holds bytes with SHA-256 {sha256}; the object store is damaged: tell the operator "
                 "(loupe check), or import the picture again",

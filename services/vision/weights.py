@@ -23,6 +23,7 @@ import torch
 from loupe.translation import sentence
 from torch import Tensor, nn
 
+from services.failure_codes import FailureCode
 from services.input_specification import InputSpecification
 from services.vision.faults import UserFault
 from services.vision.networks import build_classifier
@@ -53,10 +54,10 @@ class BadWeights(UserFault):
     WEIGHTS_MISMATCH         tensors missing, unknown, of another shape, or not finite
     """
 
-    def __init__(self, code: str, detail: str) -> None:
+    def __init__(self, code: FailureCode, detail: str) -> None:
         super().__init__(
             code,
-            *sentence("the weights cannot be used: {detail}; tell the operator", detail=detail),
+            *sentence("the weights cannot be used: {detail}", detail=detail),
         )
 
 
@@ -202,25 +203,28 @@ def load_weights(path: Path) -> Weights:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise BadWeights(
-            "WEIGHTS_UNREADABLE", f"{path.name} is not a whole safetensors file: {error}"
+            FailureCode.WEIGHTS_UNREADABLE, f"{path.name} is not a whole safetensors file: {error}"
         ) from error
     if certified is None:
-        raise BadWeights("WEIGHTS_NOT_CERTIFIED", f"{path.name} has no certificate: it was not trained here")
+        raise BadWeights(
+            FailureCode.WEIGHTS_NOT_CERTIFIED, f"{path.name} has no certificate: it was not trained here"
+        )
     try:
         certificate = json.loads(certified)
         if int(certificate["format_version"]) > FORMAT_VERSION:
             raise BadWeights(
-                "WEIGHTS_NEWER_FORMAT",
+                FailureCode.WEIGHTS_NEWER_FORMAT,
                 f"{path.name} has format {certificate['format_version']}; known is {FORMAT_VERSION}",
             )
         if certificate["preprocessing_rule"] != RULE:
             raise BadWeights(
-                "WEIGHTS_OTHER_RULE",
+                FailureCode.WEIGHTS_OTHER_RULE,
                 f"{path.name} was trained by rule {certificate['preprocessing_rule']}; known is {RULE}",
             )
         if _digest(tensors) != certificate["tensors_sha256"]:
             raise BadWeights(
-                "WEIGHTS_TAMPERED", f"the tensors in {path.name} are not those its certificate names"
+                FailureCode.WEIGHTS_TAMPERED,
+                f"the tensors in {path.name} are not those its certificate names",
             )
         arrays = {name: tensor.numpy() for name, tensor in _below(tensors, _SPECIAL).items()}
         special, segmentation = certificate.get("special"), certificate.get("segmentation")
@@ -246,7 +250,7 @@ def load_weights(path: Path) -> Weights:
         weights.input_specification, weights.resolution, weights.windows  # noqa: B018
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadWeights(
-            "WEIGHTS_NOT_CERTIFIED", f"the certificate in {path.name} cannot be read: {error!r}"
+            FailureCode.WEIGHTS_NOT_CERTIFIED, f"the certificate in {path.name} cannot be read: {error!r}"
         ) from error
     return weights
 
@@ -264,7 +268,7 @@ def load_strictly(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
             faults.append(f"{name} is not finite")
     if faults:
         more = f" and {len(faults) - 3} more" if len(faults) > 3 else ""
-        raise BadWeights("WEIGHTS_MISMATCH", "; ".join(faults[:3]) + more)
+        raise BadWeights(FailureCode.WEIGHTS_MISMATCH, "; ".join(faults[:3]) + more)
     network.load_state_dict(dict(tensors))
 
 

@@ -12,6 +12,7 @@ from loupe.scheduler.v1 import job_service_pb2, task_pb2
 from loupe.translation import sentence
 from loupe.worker.v1 import event_pb2, order_pb2
 
+from services.failure_codes import FailureCode
 from services.kit.child_process import ParentLink
 from services.vision.faults import BadOrder, Fault, InfrastructureFault, UserFault
 
@@ -90,7 +91,7 @@ class Channel:
             traceback.print_exc()
             fault = as_fault(error)
             self.emit(failed(fault))
-            if fault.code == "DEVICE_LOST" or self._retired:
+            if fault.code is FailureCode.DEVICE_LOST or self._retired:
                 # A CUDA context does not recover; the worker starts a fresh child.
                 raise SystemExit(1) from error
 
@@ -129,23 +130,19 @@ def as_fault(error: Exception) -> Fault:
     text = f"{type(error).__name__}: {error}"[:500]
     if isinstance(error, MemoryError) or "out of memory" in text.lower() or "can't allocate memory" in text:
         return UserFault(
-            "OUT_OF_MEMORY",
-            *sentence("the device ran out of memory; lower batch_size ({error})", error=text),
+            FailureCode.OUT_OF_MEMORY,
+            *sentence("the device ran out of memory ({error})", error=text),
         )
     # Libraries in Rust, as safetensors, say it in their text only.
     if getattr(error, "errno", None) in _DISK_FULL or any(
         f"(os error {code})" in text for code in _DISK_FULL
     ):
         return InfrastructureFault(
-            "DISK_FULL", *sentence("the worker's disk is full; make room there ({error})", error=text)
+            FailureCode.DISK_FULL, *sentence("the worker's disk is full ({error})", error=text)
         )
     if "CUDA error" in text or "cuDNN error" in text:
-        return InfrastructureFault("DEVICE_LOST", *sentence("the GPU failed: {error}", error=text))
+        return InfrastructureFault(FailureCode.DEVICE_LOST, *sentence("the GPU failed: {error}", error=text))
     return Fault(
-        "INTERNAL",
-        *sentence(
-            "the work ended with an unexpected error ({error}); start the task again, and "
-            "if it fails again, give the operator its name: the worker's log has more",
-            error=text,
-        ),
+        FailureCode.INTERNAL,
+        *sentence("the work ended with an unexpected error ({error}); the worker's log has more", error=text),
     )

@@ -9,6 +9,7 @@ from loupe.errors import FailedPrecondition, InvalidArgument, LoupeError
 from loupe.translation import sentence
 from loupe.worker.v1 import event_pb2
 
+from services.failure_codes import FailureCode
 from services.kit import machine
 from services.kit.clock import Clock, timestamp
 from services.worker import outcomes
@@ -64,9 +65,11 @@ class JobExecution:
             # Storage or the evaluator refused the result.
             retryable = not isinstance(error, InvalidArgument | FailedPrecondition)
             outcome = outcomes.failed(
-                error.reason,
+                FailureCode.RESULT_NOT_STORED,
                 *sentence(
-                    "the result could not be stored: {message}", message=error.message, reason=error.reason
+                    "the result could not be stored ({reason}): {message}",
+                    reason=error.reason,
+                    message=error.message,
                 ),
                 retryable=retryable,
                 log_tail=self._log_tail,

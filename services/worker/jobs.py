@@ -47,10 +47,15 @@ class Jobs:
         self._announcement = announcement
 
     async def acquire(
-        self, kinds: Sequence[job_pb2.JobKind.ValueType], wait_s: float
+        self, kinds: Sequence[job_pb2.JobKind.ValueType], wait_s: float, *, starting: bool = False
     ) -> job_pb2.JobLease | None:
-        """A job of one of these kinds; None if there was none within `wait_s`."""
-        request = job_service_pb2.AcquireJobRequest(kinds=kinds, wait=Duration(seconds=int(wait_s)))
+        """A job of one of these kinds; None if there was none within `wait_s`.
+
+        `starting`: only say that this worker is there. A scheduler from before may answer with a job even so.
+        """
+        request = job_service_pb2.AcquireJobRequest(
+            kinds=kinds, wait=Duration(seconds=int(wait_s)), starting=starting
+        )
         request.MergeFrom(self._announcement)
         response = await self._stub.AcquireJob(request, timeout=wait_s + _POLL_MARGIN_S)
         # Not this machine's clock: another process of this name may run where the clock differs.

@@ -6,6 +6,8 @@ from typing import TypeAlias
 from loupe.scheduler.v1 import job_service_pb2, task_pb2
 from loupe.translation import Sentence, sentence
 
+from services.failure_codes import FailureCode
+
 Outcome: TypeAlias = job_service_pb2.FinishJobRequest
 
 _COMPLETED = frozenset({"trained", "reported", "packaged"})
@@ -34,7 +36,9 @@ def terminated() -> Outcome:
     return Outcome(terminated=Outcome.Terminated())
 
 
-def failed(code: str, message: str, message_zh: str, *, retryable: bool, log_tail: str = "") -> Outcome:
+def failed(
+    code: FailureCode, message: str, message_zh: str, *, retryable: bool, log_tail: str = ""
+) -> Outcome:
     """The job cannot go on. Retryable: an infrastructure fault, not the user's (T5)."""
     failure = task_pb2.Failure(code=code, message=message, message_zh=message_zh, log_tail=log_tail)
     return Outcome(failed=Outcome.JobFailed(failure=failure, retryable=retryable))
@@ -43,10 +47,8 @@ def failed(code: str, message: str, message_zh: str, *, retryable: bool, log_tai
 def bad_order(error: Exception) -> Outcome:
     """The worker cannot read the lease's work."""
     return failed(
-        "BAD_ORDER",
-        *sentence(
-            "this worker cannot read the job ({error!r}); the operator should update the worker", error=error
-        ),
+        FailureCode.BAD_ORDER,
+        *sentence("this worker cannot read the job ({error!r})", error=error),
         retryable=False,
     )
 
@@ -54,7 +56,7 @@ def bad_order(error: Exception) -> Outcome:
 def child_hung(silence_s: float, log_tail: str) -> Outcome:
     """The child sent no event for so long and was killed."""
     return failed(
-        "CHILD_HUNG",
+        FailureCode.CHILD_HUNG,
         *sentence("the process reported nothing for {silence_s:g} s and was killed", silence_s=silence_s),
         retryable=True,
         log_tail=log_tail,
@@ -64,7 +66,7 @@ def child_hung(silence_s: float, log_tail: str) -> Outcome:
 def child_protocol(error: Exception, log_tail: str) -> Outcome:
     """The child sent an event that the worker cannot use."""
     return failed(
-        "CHILD_PROTOCOL",
+        FailureCode.CHILD_PROTOCOL,
         *sentence("the worker does not understand what its process reported: {error!r}", error=error),
         retryable=True,
         log_tail=log_tail,
@@ -79,11 +81,8 @@ def child_died(returncode: int, log_tail: str, *, out_of_memory: bool) -> Outcom
     """
     if returncode == -signal.SIGKILL and out_of_memory:
         return failed(
-            "OUT_OF_MEMORY",
-            *sentence(
-                "the machine ran out of memory; lower batch_size or choose a compute resource "
-                "with more memory"
-            ),
+            FailureCode.OUT_OF_MEMORY,
+            *sentence("the machine ran out of memory"),
             retryable=False,
             log_tail=log_tail,
         )
@@ -93,7 +92,7 @@ def child_died(returncode: int, log_tail: str, *, out_of_memory: bool) -> Outcom
         else sentence("with exit code {code}", code=returncode)
     )
     return failed(
-        "CHILD_DIED",
+        FailureCode.CHILD_DIED,
         *sentence(
             "the process ended unexpectedly {how}; the worker's log has more", how=Sentence(how, how_zh)
         ),

@@ -35,6 +35,8 @@ from services.worker.warm_child import WarmChild
 _log = logging.getLogger(__name__)
 
 _POLL_S = 25.0
+# The scheduler takes a worker that was silent for 45 s for gone.
+_SAY_STARTING_S = 15.0
 _TERMINATE_GRACE_S = 5.0
 # How long the last events of a cancelled child may take: its pipe is read at once, unless heartbeats wait.
 _TERMINATED_READ_S = 0.5
@@ -140,7 +142,16 @@ class Worker:
 
     async def _next_lease(self) -> job_pb2.JobLease | None:
         # Ask only when a job could start at once; otherwise it would wait here while other workers are free.
-        await self._child.ready()
+        # Meanwhile say that this worker is there, so that nobody is told to start one (T4).
+        ready = asyncio.ensure_future(self._child.ready())
+        try:
+            while not self._child.is_ready:
+                lease = await self._jobs.acquire(self._handler.kinds, 0, starting=True)
+                if lease is not None:
+                    return lease
+                await asyncio.wait({ready}, timeout=_SAY_STARTING_S)
+        finally:
+            await tasks.end(ready)
         return await self._jobs.acquire(self._handler.kinds, _POLL_S)
 
     async def _unless_draining(self, action: Coroutine[Any, Any, T]) -> T | None:

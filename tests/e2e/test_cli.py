@@ -156,6 +156,46 @@ def test_the_log_of_the_training_can_be_read(loupe: Loupe, trained: dict[str, An
     log = loupe.json("logs", trained["name"])
     assert log["lines"]
     assert loupe("logs", trained["name"]).stdout.splitlines() == log["lines"]
+    assert loupe.json("logs", trained["name"], "--attempt", "1")["lines"] == log["lines"]
+
+
+def test_m6_the_curve_of_an_attempt_is_printed_as_csv(loupe: Loupe, trained: dict[str, Any]) -> None:
+    """A curve is reachable without the console, also that of an earlier attempt."""
+    known = loupe.json("curve", trained["name"], "--points", "0")
+    assert known["attempt"] == 1
+    head, *rows = loupe("curve", trained["name"], "--points", "0", "--attempt", "1").stdout.splitlines()
+    assert head == "iteration,loss"
+    assert [row.split(",")[0] for row in rows] == known["iterations"]
+    refused = loupe("curve", trained["name"], "--attempt", "2")
+    assert (refused.code, refused.stdout) == (1, "")
+    assert "has attempts 1 to 1, not 2" in refused.stderr
+
+
+def test_m1a_what_was_set_aside_is_listed_with_size_and_rule(
+    loupe: Loupe, trained: dict[str, Any], tmp_path: Path
+) -> None:
+    """One strip is too low for the filter; the same list is a file."""
+    (sample,) = loupe.json("nonconforming", trained["name"])["samples"]
+    assert sample["reason"] == "RESOLUTION_TOO_LOW"
+    assert 0 < sample["height"] < 32
+    assert "短边" in sample["messageZh"]
+    assert f"{sample['width']}×{sample['height']}" in loupe("nonconforming", trained["name"]).stdout
+    loupe.json("nonconforming", trained["name"], "-o", tmp_path / "list.csv")
+    (row,) = csv.DictReader((tmp_path / "list.csv").read_text(encoding="utf-8-sig").splitlines())
+    assert (row["file"], row["height"]) == (sample["file"], str(sample["height"]))
+
+
+def test_m6_the_history_of_a_task_names_who_did_what(loupe: Loupe, trained: dict[str, Any]) -> None:
+    """A person submitted it, workers trained and judged it."""
+    found = loupe.json("history", trained["name"])["transitions"]
+    assert [one["to"] for one in found][:3] == [
+        "TASK_STATE_WAITING",
+        "TASK_STATE_TRAINING",
+        "TASK_STATE_COMPLETED",
+    ]
+    assert found[0]["cause"] == trained["creator"]
+    assert all(one["cause"].startswith("workers/") for one in found[1:3])
+    assert found[0]["cause"] in loupe("history", trained["name"]).stdout
 
 
 def test_a_release_is_v3_01_and_happens_once(

@@ -1,4 +1,4 @@
-"""`loupe tasks`, `task`, `terminate`, `start`, `delete` and `release`."""
+"""`loupe tasks`, `task`, `history`, `terminate`, `start`, `delete` and `release`."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ import click
 from loupe import names
 from loupe.client import pages
 from loupe.commands.session import Session, remote
-from loupe.rendering import message_json, state_of, task_details, task_table
+from loupe.rendering import enum_word, local_time, message_json, state_of, table, task_details, task_table
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 
 STATES = [name.removeprefix("TASK_STATE_").lower() for name in task_pb2.TaskState.keys()[1:]]
@@ -72,6 +72,24 @@ async def task(session: Session, task_name: str) -> None:
     name = await session.client.resolve_task(task_name)
     found = await session.client.tasks.GetTask(task_service_pb2.GetTaskRequest(name=name))
     session.out.answer(message_json(found), task_details(found, datetime.now(UTC)))
+
+
+@click.command(short_help="Show who did what to a task, and when.")
+@task_argument
+@remote
+async def history(session: Session, task_name: str) -> None:
+    """Show the states that a task entered, when, and who caused it (M6).
+
+    Of TERMINATED who asked for it. A deleted task has none: `loupe events` tells who deleted it.
+    """
+    found = await session.client.tasks.ListTaskTransitions(
+        task_service_pb2.ListTaskTransitionsRequest(name=await session.client.resolve_task(task_name))
+    )
+    rows = [
+        (local_time(one.time), enum_word(task_pb2.TaskState, one.to), one.cause, str(one.attempt))
+        for one in found.transitions
+    ]
+    session.out.answer(message_json(found), table("TIME", "STATE", "BY", "ATTEMPT", rows=rows))
 
 
 @click.command(short_help="Stop a running task.")

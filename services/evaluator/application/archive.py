@@ -17,8 +17,8 @@ from pathlib import PurePosixPath
 from loupe.errors import NotFound, OutOfRange
 
 from services.evaluator.domain.report import StoredSample, Verdict
-from services.evaluator.wire.spreadsheet import escape_formulas
 from services.kit.object_store import ObjectStore
+from services.kit.spreadsheet import escape_formulas
 from services.vision.pictures import sample_key
 
 INDEX = "index.csv"

@@ -10,8 +10,8 @@ from loupe.evaluator.v1 import relabel_service_pb2 as rpc
 
 from services.evaluator.domain.relabelling import Mark, MarkFilter, MarkState
 from services.evaluator.wire.names import report_id
-from services.evaluator.wire.spreadsheet import escape_formulas
 from services.evaluator.wire.values import optional_enum
+from services.kit.spreadsheet import escape_formulas
 
 _COLUMNS = (
     "data_path",

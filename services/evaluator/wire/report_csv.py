@@ -5,7 +5,7 @@ import io
 from collections.abc import AsyncIterator
 
 from services.evaluator.domain.report import ANY_DEFECT, PixelCounts, StoredSample, Verdict
-from services.evaluator.wire.spreadsheet import escape_formulas
+from services.kit.spreadsheet import escape_formulas
 
 COLUMNS = (
     "sample_result",

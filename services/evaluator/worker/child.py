@@ -32,6 +32,7 @@ from services.evaluator.worker.measuring.predict import NotPredicted, Prediction
 from services.evaluator.worker.packaging.faults import CannotBuild, NotPackageable
 from services.evaluator.worker.packaging.formats import make_package
 from services.evaluator.worker.packaging.models import PackageName
+from services.failure_codes import FailureCode
 from services.kit.child_process import ParentLink
 from services.vision.faults import BadOrder, UnreadableRecord, UserFault
 from services.vision.judgement import refuse_one_sided
@@ -122,7 +123,8 @@ class Evaluator:
             known = work.filter_resolution and sample.width and sample.height
             fault = rule.fault(sample.width, sample.height) if known else None
             if fault:
-                set_aside.append(NotPredicted(sample, *fault))
+                reason, message = fault
+                set_aside.append(NotPredicted(sample, reason, message.english))
             else:
                 kept.append(sample)
         self._measure(
@@ -150,13 +152,13 @@ class Evaluator:
             made = make_package(weights, _named(work), package_format, folder)
         except NotPackageable as error:
             raise UserFault(
-                "NOT_PACKAGEABLE",
+                FailureCode.NOT_PACKAGEABLE,
                 *sentence("this version cannot be packaged: {error}", error=error),
             ) from error
         except CannotBuild as error:
             # Another worker may have the compiler; a retry on this machine would fail again.
             raise UserFault(
-                "CANNOT_BUILD",
+                FailureCode.CANNOT_BUILD,
                 *sentence("the library of the package cannot be built: {error}", error=error),
             ) from error
         self._emit_packaging(0.9)

@@ -53,6 +53,16 @@ class Admission:
             self._deciding = asyncio.create_task(self._decide_all())
         return await request.answer
 
+    async def announce(self, worker: Worker) -> None:
+        """Store that the worker is there, without a job for it; WorkerReplaced as in `ask`."""
+        request = AdmissionRequest(worker, asyncio.get_running_loop().create_future())
+        async with self._dependencies.sessions.begin() as session:
+            admissions = Admissions(session)
+            _, now, records = await admissions.known([worker.name])
+            await self._announce(admissions, [request], records, now)
+        if request.answer.done():
+            request.answer.result()
+
     async def _decide_all(self) -> None:
         while self._requests:
             batch = self._requests[:_MAX_BATCH]

@@ -5,15 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from loupe.translation import sentence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.caller import Caller
 from services.kit import outbox
+from services.kit.clock import timestamp
 from services.kit.database import DatabaseSessions
 from services.kit.signals import Signals
 from services.scheduler.application.ids import new_id
 from services.scheduler.application.registry_port import RegistryPort
-from services.scheduler.domain.job import Job, JobKind
+from services.scheduler.domain.job import Job, JobKind, Network
+from services.scheduler.domain.spec import TrainingSpec
 from services.scheduler.domain.task import Task, TaskKind, TaskTransition
 from services.scheduler.settings import SchedulingSettings
 from services.scheduler.storage.curves import Curves
@@ -64,6 +67,24 @@ async def record_transition(
     if transition.to_state is not None:
         await Tasks(session).record(transition)
     outbox.add(session, events.state_subject(task), events.state_changed(task, transition, releaser))
+
+
+async def log_to_user(session: AsyncSession, task: Task, now: datetime, *lines: str) -> None:
+    """Append lines to the logs of the task's current attempt, which is locked (M6)."""
+    segments = isinstance(task.spec, TrainingSpec) and task.spec.train_segmentation
+    for network in Network if segments else (Network.CLASSIFICATION,):
+        await Curves(session, task.id, task.attempt).append_lines(
+            network, [f"{timestamp(now)} {line}" for line in lines]
+        )
+
+
+async def end_terminated(session: AsyncSession, before: Task, now: datetime, worker: str = "") -> Task:
+    """The task as TERMINATED; history and log say who asked for it (M6)."""
+    task, transition = before.terminated(now, worker)
+    await Tasks(session).save(before, task)
+    await log_to_user(session, task, now, *sentence("TERMINATED: {who} ended the task", who=transition.cause))
+    await record_transition(session, task, transition)
+    return task
 
 
 async def queue_first_job(session: AsyncSession, task: Task, now: datetime) -> None:

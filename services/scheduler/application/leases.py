@@ -10,16 +10,18 @@ from loupe.errors import InvalidArgument
 from loupe.translation import Sentence, sentence
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from services.kit.clock import timestamp
+from services.failure_codes import FailureCode
 from services.kit.database import database_time
 from services.scheduler.application.admission import Admission
 from services.scheduler.application.dependencies import (
     Dependencies,
     discard_checkpoint,
+    end_terminated,
+    log_to_user,
     queue_job,
     record_transition,
 )
-from services.scheduler.domain.job import Job, JobKind, Network, lease_lost
+from services.scheduler.domain.job import Job, JobKind, lease_lost
 from services.scheduler.domain.overdue import OverdueLeases
 from services.scheduler.domain.queue import Worker
 from services.scheduler.domain.spec import ExportSpec, TrainingSpec
@@ -34,7 +36,6 @@ from services.scheduler.domain.work import (
     fits,
 )
 from services.scheduler.storage.admissions import Admissions
-from services.scheduler.storage.curves import Curves
 from services.scheduler.storage.jobs import QUEUE_CHANNEL, Jobs
 from services.scheduler.storage.tasks import Tasks
 from services.scheduler.storage.throughputs import Throughputs
@@ -58,6 +59,10 @@ class Leases:
         async with self._dependencies.sessions.reading() as session:
             return replace(worker, start_time=await Admissions(session).next_start_time(worker.name))
 
+    async def announce(self, worker: Worker) -> None:
+        """The worker is there, though it can take no job yet (T4)."""
+        await self._admission.announce(worker)
+
     async def acquire(self, worker: Worker, wait_s: float) -> Lease | None:
         """Lease the next job to the worker, if there is room for it; waits for one up to `wait_s`."""
         deadline_s = time.monotonic() + wait_s
@@ -75,6 +80,7 @@ class Leases:
     async def finish(self, job_id: str, fencing_token: int, outcome: Outcome) -> None:
         """End the job. A repetition changes nothing."""
         outcome_json = _outcome_json(outcome)
+        await self._heard(job_id, fencing_token)
         if isinstance(outcome, Packaged):
             await self._record(job_id, fencing_token, outcome, outcome_json)
         async with self._dependencies.sessions.begin() as session:
@@ -101,6 +107,14 @@ class Leases:
             else:
                 await self._fail(locked, outcome.failure, outcome_json)
 
+    async def _heard(self, job_id: str, fencing_token: int) -> None:
+        """The holder is there when its lease ends: it did not ask for jobs while it had one (T4).
+
+        In its own transaction: admissions lock a worker before its jobs.
+        """
+        async with self._dependencies.sessions.begin() as session:
+            await Jobs(session).heard_holder(job_id, fencing_token)
+
     async def _record(self, job_id: str, fencing_token: int, package: Packaged, outcome_json: str) -> None:
         """Have the registry record the package, so that a COMPLETED task means that the version has it.
 
@@ -117,6 +131,7 @@ class Leases:
 
     async def give_back(self, job_id: str, fencing_token: int) -> None:
         """Queue the job again for another worker. Not a fault, so it is not counted as a recovery."""
+        await self._heard(job_id, fencing_token)
         async with self._dependencies.sessions.begin() as session:
             locked = await self._lock(session, job_id, fencing_token)
             locked.job.require_lease(fencing_token)
@@ -165,14 +180,13 @@ class Leases:
         return _LockedJob(session, task, job, await database_time(session))
 
     async def _terminate(self, locked: "_LockedJob", outcome_json: str) -> None:
-        task, transition = locked.task.terminated(locked.now, locked.job.worker)
-        await self._end(locked, task, outcome_json)
-        await record_transition(locked.session, task, transition)
+        await self._end_job(locked, outcome_json)
+        await end_terminated(locked.session, locked.task, locked.now, locked.job.worker)
 
     async def _fail(self, locked: "_LockedJob", failure: Failure, outcome_json: str) -> None:
         task, transition = locked.task.failed(failure, locked.now, locked.job.worker)
         await self._end(locked, task, outcome_json)
-        await _log_cause(locked, *sentence("FAILED"), failure)
+        await _log_cause(locked, sentence("FAILED"), failure, failure.remedy)
         await record_transition(locked.session, task, transition)
 
     async def _recover(self, locked: "_LockedJob", delay_s: float, cause: Failure | None) -> None:
@@ -187,7 +201,7 @@ class Leases:
                     message=Sentence(cause.message, cause.message_zh or cause.message),
                 )
             failure = Failure(
-                "INFRASTRUCTURE_RETRIES",
+                FailureCode.INFRASTRUCTURE_RETRIES,
                 *sentence(
                     "the infrastructure failed {limit} times{last}",
                     limit=limit + 1,
@@ -198,16 +212,19 @@ class Leases:
             await self._fail(locked, failure, job.outcome)
             return
         await Jobs(locked.session).save(job.lost(locked.now, delay_s))
-        await _log_cause(locked, *sentence("TAKEN UP AGAIN"), cause or _worker_lost(job))
+        await _log_cause(locked, sentence("TAKEN UP AGAIN"), cause or _worker_lost(job))
         await Tasks(locked.session).save(locked.task, locked.task.recovering())
 
     async def _end(self, locked: "_LockedJob", after: Task, outcome_json: str) -> None:
+        await self._end_job(locked, outcome_json)
+        await Tasks(locked.session).save(locked.task, after)
+
+    async def _end_job(self, locked: "_LockedJob", outcome_json: str) -> None:
         job = locked.job
         if job.checkpoint is not None:
             grace_s = self._dependencies.scheduling.checkpoint_grace_s
             await discard_checkpoint(locked.session, job.checkpoint.sha256, locked.now, grace_s)
         await Jobs(locked.session).save(job.finished(outcome_json))
-        await Tasks(locked.session).save(locked.task, after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,19 +238,18 @@ class _LockedJob:
 
 
 def _worker_lost(job: Job) -> Failure:
-    return Failure("WORKER_LOST", *sentence("{worker} stopped reporting", worker=job.worker))
+    return Failure(FailureCode.WORKER_LOST, *sentence("{worker} stopped reporting", worker=job.worker))
 
 
-async def _log_cause(locked: "_LockedJob", event: str, event_zh: str, cause: Failure) -> None:
-    """Append to the task's logs what happened and why, in both languages (M6)."""
-    at, code = timestamp(locked.now), cause.code
-    lines = (
-        f"{at} {event} {code}: {cause.message}",
-        f"{at} {event_zh} {code}：{cause.message_zh or cause.message}",
-    )
-    segments = isinstance(locked.task.spec, TrainingSpec) and locked.task.spec.train_segmentation
-    for network in Network if segments else (Network.CLASSIFICATION,):
-        await Curves(locked.session, locked.task.id, locked.task.attempt).append_lines(network, lines)
+async def _log_cause(
+    locked: "_LockedJob", event: Sentence, cause: Failure, remedy: Sentence | None = None
+) -> None:
+    """Append to the task's logs what happened, why, and what to do, in both languages (M6)."""
+    english = f"{event.english} {cause.code}: {cause.message}"
+    chinese = f"{event.chinese} {cause.code}：{cause.message_zh or cause.message}"
+    if remedy:
+        english, chinese = f"{english}; {remedy.english}", f"{chinese}；{remedy.chinese}"
+    await log_to_user(locked.session, locked.task, locked.now, english, chinese)
 
 
 def _is_repetition(job: Job, fencing_token: int, outcome: Outcome, outcome_json: str) -> bool:

@@ -1,6 +1,7 @@
 """What users do with tasks: get, list, start, terminate, delete, release (rule T, R1)."""
 
 import logging
+from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 
 from loupe.errors import LoupeError, NotFound
@@ -12,6 +13,7 @@ from services.kit.repeats import is_repeat
 from services.scheduler.application.dependencies import (
     Dependencies,
     discard_results,
+    end_terminated,
     record_transition,
     start_again,
 )
@@ -32,6 +34,7 @@ _log = logging.getLogger(__name__)
 # sweeper terminates the task within the 10 s of T2.
 _ANSWER_WITHIN = timedelta(seconds=7)
 _LINK_LIFE = timedelta(minutes=10)
+_BATCH = 1000
 
 
 class TaskCommands:
@@ -134,12 +137,24 @@ class TaskCommands:
             return await Tasks(session).history(task_id)
 
     async def nonconforming(
-        self, task_id: str, after: tuple[str, ...] | None, limit: int
+        self, task_id: str, attempt: int, after: tuple[str, ...] | None, limit: int
     ) -> list[NonconformingSample]:
-        """Samples that the current attempt set aside."""
+        """Samples that an attempt set aside; attempt 0 is the current one."""
         async with self._dependencies.sessions.begin() as session:
             task = await Tasks(session).get(task_id)
-            return await Curves(session, task.id, task.attempt).nonconforming(after, limit)
+            return await Curves(session, task.id, task.attempt_of(attempt)).nonconforming(after, limit)
+
+    async def all_nonconforming(
+        self, task_id: str, attempt: int
+    ) -> AsyncGenerator[list[NonconformingSample], None]:
+        """All of them, in batches of which the last one may be empty."""
+        after = None
+        while True:
+            batch = await self.nonconforming(task_id, attempt, after, _BATCH)
+            yield batch
+            if len(batch) < _BATCH:
+                return
+            after = (batch[-1].data_path, batch[-1].file)
 
     async def link_contact_sheet(self, task_id: str) -> tuple[str, datetime]:
         """A link to the contact sheet of the current attempt, and when the link expires (M1, W10)."""
@@ -170,16 +185,14 @@ async def _terminate(session: AsyncSession, before: Task, caller: Caller) -> Non
     now = await database_time(session)
     task = before.termination_requested(caller)
     job = await Jobs(session).open_of(task.id)
+    await Tasks(session).save(before, task)
     if job is None or job.state is JobState.QUEUED:
-        ended, transition = task.terminated(now, caller.name)
-        await Tasks(session).save(before, ended)
         if job is not None:
-            await discard_results(session, ended, [job], now)
+            await discard_results(session, task, [job], now)
             await Jobs(session).save(job.finished("terminated"))
-        await record_transition(session, ended, transition)
+        await end_terminated(session, task, now)
     else:
         await Jobs(session).save(job.must_answer_by(now + _ANSWER_WITHIN))
-        await Tasks(session).save(before, task)
 
 
 async def _was_carried_out(session: AsyncSession, task: Task, to: TaskState, caller: Caller) -> bool:

@@ -44,7 +44,7 @@ class Watches:
             raise InvalidArgument(f"max_points must be 0 or from {_MIN_POINTS}, not {max_points}")
         async with self._dependencies.sessions.begin() as session:
             task = await Tasks(session).get(task_id)
-            attempt = _attempt(task, attempt)
+            attempt = task.attempt_of(attempt)
             curves = Curves(session, task_id, attempt)
             length = (await curves.positions())[network].next_iteration
             first = min(max(0, first_iteration), length)
@@ -105,7 +105,7 @@ class Watches:
             while True:
                 async with self._dependencies.sessions.begin() as session:
                     task = await Tasks(session).get(task_id)
-                    attempt = _attempt(task, attempt)
+                    attempt = task.attempt_of(attempt)
                     curves = Curves(session, task_id, attempt)
                     lines = await curves.lines(network, next_line, chunks=_CHUNKS_A_MESSAGE)
                 if lines:
@@ -115,12 +115,6 @@ class Watches:
                     return
                 else:
                     await signal.wait(_POLL_S)
-
-
-def _attempt(task: Task, attempt: int) -> int:
-    if not 0 <= attempt <= task.attempt:
-        raise InvalidArgument(f"{task.name} has attempts 1 to {task.attempt}, not {attempt}")
-    return attempt or task.attempt
 
 
 def _number(cursor: str) -> int:

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from loupe.errors import FailedPrecondition, NotFound, PermissionDenied
+from loupe.errors import FailedPrecondition, InvalidArgument, NotFound, PermissionDenied
+from loupe.translation import Sentence
 
 from services.caller import Caller
+from services.failure_codes import remedy_of
 from services.kit.etag import EtagMismatch, require_etag
 from services.looks import TrainingLooks
 from services.scheduler.domain.amounts import NOTHING, Amounts
@@ -134,12 +136,17 @@ class TaskChanged(EtagMismatch):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a task failed: a stable code, a sentence, and the last lines of the log (T5)."""
+    """Why a task failed: a stable code, a sentence, and the last lines of the log (T5, M6)."""
 
     code: str
     message: str
     message_zh: str = ""
     log_tail: str = ""
+
+    @property
+    def remedy(self) -> Sentence:
+        """What to do about it."""
+        return remedy_of(self.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +180,8 @@ class TaskHead:
     state_revision: int = 1
     attempt: int = 1
     terminating: bool = False
+    # Who asked for its termination, while it is terminating or TERMINATED.
+    terminator: str = ""
     start_time: datetime | None = None
     end_time: datetime | None = None
     phase: Phase | None = None
@@ -220,6 +229,12 @@ class Task(TaskHead):
         if self.kind is not TaskKind.TRAINING:
             operations -= {TaskOperation.RELEASE}
         return tuple(operation for operation in TaskOperation if operation in operations)
+
+    def attempt_of(self, number: int) -> int:
+        """The attempt that a request names; 0 is the current one."""
+        if not 0 <= number <= self.attempt:
+            raise InvalidArgument(f"{self.name} has attempts 1 to {self.attempt}, not {number}")
+        return number or self.attempt
 
     def submitted(self) -> TaskTransition:
         """The transition of the submission."""
@@ -273,7 +288,13 @@ class Task(TaskHead):
         """Terminating, until the worker confirms that its process has ended (T2)."""
         self.require_owner(caller)
         self._require(TaskOperation.TERMINATE)
-        return replace(self, terminating=True, revision=self.revision + 1, state_revision=self.revision + 1)
+        return replace(
+            self,
+            terminating=True,
+            terminator=caller.name,
+            revision=self.revision + 1,
+            state_revision=self.revision + 1,
+        )
 
     def released(self, caller: Caller, now: datetime) -> tuple["Task", TaskTransition]:
         """Released, which is final (R1). Everyone with the role may release any user's task."""
@@ -335,9 +356,9 @@ class Task(TaskHead):
         """Failed by a user fault, or by more infrastructure faults than the limit."""
         return _entered(replace(self, failure=failure), TaskState.FAILED, now, cause)
 
-    def terminated(self, now: datetime, cause: str) -> tuple["Task", TaskTransition]:
-        """Its process has ended on request of the user."""
-        return _entered(self, TaskState.TERMINATED, now, cause)
+    def terminated(self, now: datetime, worker: str = "") -> tuple["Task", TaskTransition]:
+        """Its process has ended: on request of a user, who is the cause, or else of its worker."""
+        return _entered(self, TaskState.TERMINATED, now, self.terminator or worker)
 
     def numbered(self, model_version: str) -> "Task":
         """The registry numbered the release. Returns the same value if the number is known already (R1)."""
@@ -391,6 +412,7 @@ def _entered(task: Task, to: TaskState, now: datetime, cause: str) -> tuple[Task
         revision=revision,
         state_revision=revision,
         terminating=False,
+        terminator=cause if to is TaskState.TERMINATED else "",
         end_time=now if task.state in RUNNING else task.end_time,
     )
     transition = TaskTransition(

@@ -64,6 +64,7 @@ class NonconformingSample:
     message: str
     width: int
     height: int
+    message_zh: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,9 @@ class JobServicer(rpc_grpc.JobServiceServicer):
         worker = jobs.worker_of(request)
         if not request.HasField("start_time"):
             worker = await self._leases.introduce(worker)
+        if request.starting:
+            await self._leases.announce(worker)
+            return rpc.AcquireJobResponse(start_time=timestamp(worker.start_time))
         lease = await self._leases.acquire(worker, wait_s)
         return rpc.AcquireJobResponse(
             lease=jobs.lease(lease) if lease is not None else None, start_time=timestamp(worker.start_time)

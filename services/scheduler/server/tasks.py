@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import grpc
+from google.api.httpbody_pb2 import HttpBody
 from google.protobuf import empty_pb2
 from loupe.errors import InvalidArgument
 from loupe.scheduler.v1 import task_pb2 as pb
@@ -19,7 +20,7 @@ from services.scheduler.application.submitting import Submissions
 from services.scheduler.application.task_commands import TaskCommands
 from services.scheduler.application.watching import Watches
 from services.scheduler.domain.listing import TaskView
-from services.scheduler.wire import curves, paging, submissions, summaries, tasks
+from services.scheduler.wire import curves, nonconforming_csv, paging, submissions, summaries, tasks
 from services.scheduler.wire.values import id_of, timestamp
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -148,12 +149,25 @@ class TaskServicer(rpc_grpc.TaskServiceServicer):
         self, request: rpc.ListNonconformingSamplesRequest, _: Context
     ) -> rpc.ListNonconformingSamplesResponse:
         requested = paging.NONCONFORMING_SAMPLES.page(request)
-        samples = await self._commands.nonconforming(_task_id(request.name), requested.after, requested.limit)
+        samples = await self._commands.nonconforming(
+            _task_id(request.name), request.attempt, requested.after, requested.limit
+        )
         page = requested.cut(samples, lambda sample: (sample.data_path, sample.file))
         return rpc.ListNonconformingSamplesResponse(
             samples=[tasks.nonconforming(sample) for sample in page.items],
             next_page_token=paging.NONCONFORMING_SAMPLES.token(request, page.last_key),
         )
+
+    async def DownloadNonconformingSamples(
+        self, request: rpc.DownloadNonconformingSamplesRequest, _: Context
+    ) -> AsyncIterator[HttpBody]:
+        head = nonconforming_csv.head()
+        samples = self._commands.all_nonconforming(_task_id(request.name), request.attempt)
+        async with contextlib.aclosing(samples) as batches:
+            async for batch in batches:
+                data = head + nonconforming_csv.rows(batch)
+                yield HttpBody(content_type=nonconforming_csv.CONTENT_TYPE, data=data)
+                head = b""
 
     async def LinkContactSheet(
         self, request: rpc.LinkContactSheetRequest, _: Context

@@ -216,5 +216,5 @@ class Curves:
 
 
 def _sample(row: Any) -> NonconformingSample:  # noqa: ANN401 -- a row
-    names = ("data_path", "file", "sha256", "reason", "message", "width", "height")
+    names = ("data_path", "file", "sha256", "reason", "message", "width", "height", "message_zh")
     return NonconformingSample(**{name: getattr(row, name) for name in names})

@@ -57,7 +57,7 @@ _STORE = sa.text(sql.load("heartbeat_store", insert_into_outbox=outbox.INSERT)).
             (sa.ARRAY(sa.BigInteger), "next_iterations next_lines line_numbers validation_iterations"),
             (sa.ARRAY(sa.Double), "accuracies"),
             (sa.ARRAY(sa.LargeBinary), "chunk_points"),
-            (sa.ARRAY(sa.Text), "lines data_paths files sha256s reasons messages"),
+            (sa.ARRAY(sa.Text), "lines data_paths files sha256s reasons messages messages_zh"),
             (sa.ARRAY(sa.DateTime(timezone=True)), "step_times"),
         )
         for name in names.split()
@@ -248,4 +248,5 @@ def _nonconforming_values(samples: Sequence[NonconformingSample]) -> dict[str, o
         "messages": [sample.message for sample in samples],
         "widths": [sample.width for sample in samples],
         "heights": [sample.height for sample in samples],
+        "messages_zh": [sample.message_zh for sample in samples],
     }

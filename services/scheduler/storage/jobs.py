@@ -158,6 +158,19 @@ class Jobs:
             for row in rows
         }
 
+    async def heard_holder(self, job_id: str, fencing_token: int) -> None:
+        """The worker that holds the job under this token was heard of now."""
+        holder = sa.select(jobs.c.worker).where(
+            jobs.c.id == job_id,
+            jobs.c.fencing_token == fencing_token,
+            jobs.c.state == JobState.LEASED.value,
+        )
+        await self._session.execute(
+            sa.update(workers)
+            .where(workers.c.name == holder.scalar_subquery())
+            .values(last_seen=sa.func.greatest(workers.c.last_seen, sa.func.clock_timestamp()))
+        )
+
     async def delete_gone_workers(self, unseen_since: datetime) -> None:
         """Delete workers that were not seen since then, and lanes that were not served since then."""
         await self._session.execute(

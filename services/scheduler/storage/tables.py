@@ -44,6 +44,7 @@ tasks = sa.Table(
     sa.Column("state_revision", sa.BigInteger),
     sa.Column("attempt", sa.Integer),
     sa.Column("terminating", sa.Boolean),
+    sa.Column("terminator", sa.Text),
     sa.Column("start_time", _time),
     sa.Column("end_time", _time),
     sa.Column("phase", sa.Text),
@@ -171,6 +172,7 @@ nonconforming_samples = sa.Table(
     sa.Column("message", sa.Text),
     sa.Column("width", sa.Integer),
     sa.Column("height", sa.Integer),
+    sa.Column("message_zh", sa.Text),
 )
 
 orphan_candidates = sa.Table(

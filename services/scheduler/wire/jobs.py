@@ -207,6 +207,7 @@ def _nonconforming_of(
             message=text(message.message, 1024),
             width=message.width,
             height=message.height,
+            message_zh=text(message.message_zh, 1024),
         )
         for message in messages
     }

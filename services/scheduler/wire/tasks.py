@@ -108,6 +108,7 @@ def _head(value: TaskHead, position: QueuePosition | None, compute_resource: str
         name=value.name,
         state=_state(value.state),
         terminating=value.terminating,
+        terminator=value.terminator,
         creator=value.creator,
         create_time=timestamp(value.create_time),
         start_time=timestamp(value.start_time),
@@ -240,7 +241,12 @@ def _failure(value: Failure | None) -> task_pb2.Failure | None:
     if value is None:
         return None
     return task_pb2.Failure(
-        code=value.code, message=value.message, message_zh=value.message_zh, log_tail=value.log_tail
+        code=value.code,
+        message=value.message,
+        message_zh=value.message_zh,
+        log_tail=value.log_tail,
+        remedy=value.remedy.english,
+        remedy_zh=value.remedy.chinese,
     )
 
 
@@ -272,4 +278,5 @@ def nonconforming(value: NonconformingSample) -> task_pb2.NonconformingSample:
         message=value.message,
         width=value.width,
         height=value.height,
+        message_zh=value.message_zh,
     )

@@ -22,6 +22,7 @@ import torch
 from loupe.translation import sentence
 from torch import Tensor, nn
 
+from services.failure_codes import FailureCode
 from services.looks import NetworkLooks
 from services.vision.faults import InfrastructureFault
 from services.vision.weights import BadWeights, load_strictly
@@ -153,5 +154,5 @@ def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 def _unusable(why: object) -> InfrastructureFault:
     return InfrastructureFault(
-        "CHECKPOINT_UNUSABLE", *sentence("the checkpoint cannot be resumed: {error}", error=why)
+        FailureCode.CHECKPOINT_UNUSABLE, *sentence("the checkpoint cannot be resumed: {error}", error=why)
     )

@@ -22,6 +22,8 @@ class Nonconforming:
     sample: Sample
     reason: str
     message: str
+    message_zh: str = ""
+    """Empty of files that cannot be read: decoders speak English."""
 
 
 def listed(samples: Iterable[Sample], codes: Container[str]) -> list[Sample]:
@@ -35,7 +37,8 @@ def conforming(samples: Iterable[Sample], rule: ResolutionRule) -> tuple[list[Sa
     for sample in samples:
         fault = rule.fault(sample.width, sample.height) if sample.width and sample.height else None
         if fault:
-            set_aside.append(Nonconforming(sample, *fault))
+            reason, sentence_of_it = fault
+            set_aside.append(Nonconforming(sample, reason, *sentence_of_it))
         else:
             kept.append(sample)
     return kept, set_aside

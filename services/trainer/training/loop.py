@@ -10,6 +10,7 @@ import torch
 from loupe.translation import sentence
 from torch import Tensor, nn
 
+from services.failure_codes import FailureCode
 from services.trainer.training.batches import Batch
 from services.trainer.training.best_look import BestLook
 from services.trainer.training.processes import Group
@@ -166,8 +167,6 @@ class _Losses:
         if len(broken):
             iteration = self._first_iteration + len(sound)
             raise UserFault(
-                "NAN_LOSS",
-                *sentence(
-                    "the loss at iteration {iteration} is not a number; lower base_lr", iteration=iteration
-                ),
+                FailureCode.NAN_LOSS,
+                *sentence("the loss at iteration {iteration} is not a number", iteration=iteration),
             )

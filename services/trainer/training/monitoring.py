@@ -54,13 +54,18 @@ def emit_progress(channel: Channel, phase: task_pb2.Phase.ValueType, progress: t
 
 
 class Stage:
-    """Reports the begin and the end of a preprocessing stage (M1)."""
+    """Reports the begin and the end of a preprocessing stage (M1).
 
-    def __init__(self, name: task_pb2.StageName.ValueType, channel: Channel) -> None:
+    One that is switched off is SKIPPED from its begin on: what it counts then comes of reading the samples.
+    """
+
+    def __init__(self, name: task_pb2.StageName.ValueType, channel: Channel, *, is_on: bool = True) -> None:
         self._name = name
         self._channel = channel
+        self._is_on = is_on
         self._started = time.monotonic()
-        stage = task_pb2.Stage(name=name, state=task_pb2.STAGE_STATE_RUNNING, duration=Duration())
+        state = task_pb2.STAGE_STATE_RUNNING if is_on else task_pb2.STAGE_STATE_SKIPPED
+        stage = task_pb2.Stage(name=name, state=state, duration=Duration() if is_on else None)
         channel.emit(event_pb2.Event(stage=event_pb2.StageReport(stage=stage)))
 
     def done(
@@ -75,8 +80,8 @@ class Stage:
         """Ends the stage."""
         stage = task_pb2.Stage(
             name=self._name,
-            state=task_pb2.STAGE_STATE_DONE,
-            duration=_duration(time.monotonic() - self._started),
+            state=task_pb2.STAGE_STATE_DONE if self._is_on else task_pb2.STAGE_STATE_SKIPPED,
+            duration=_duration(time.monotonic() - self._started) if self._is_on else None,
             sample_count=sample_count,
             nonconforming_count=nonconforming_count,
             train_count=train_count,

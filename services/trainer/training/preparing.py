@@ -199,7 +199,7 @@ def _usable(  # noqa: PLR0913, PLR0917 - an order, and what executes it
     channel: Channel,
 ) -> tuple[list[Sample], list[Nonconforming], InputView, Pack, tuple[Pack, PixelLabels] | None]:
     """Stage RESOLUTION_FILTER: what conforms and can be read. Decoding happens here, once."""
-    stage = Stage(task_pb2.STAGE_NAME_RESOLUTION_FILTER, channel)
+    stage = Stage(task_pb2.STAGE_NAME_RESOLUTION_FILTER, channel, is_on=recipe.filter_resolution)
     set_aside: list[Nonconforming] = []
     if recipe.filter_resolution:
         kept, set_aside = conforming(samples, ResolutionRule.of(recipe.input_specification))
@@ -284,7 +284,7 @@ def _plan_augmentation(prepared: Prepared, recipe: TrainingRecipe, folder: Path,
 
     The images themselves are changed on the device, batch by batch.
     """
-    stage = Stage(task_pb2.STAGE_NAME_AUGMENTATION, channel)
+    stage = Stage(task_pb2.STAGE_NAME_AUGMENTATION, channel, is_on=bool(recipe.augmentations))
     training, window_source = prepared.training, prepared.window_source
     sheet_path = None
     if recipe.augmentations:
@@ -312,6 +312,9 @@ def _report_set_aside(set_aside: list[Nonconforming], work: job_pb2.TrainWork, c
             sha256=item.sample.sha256,
             reason=item.reason,
             message=item.message,
+            message_zh=item.message_zh,
+            width=item.sample.width,
+            height=item.sample.height,
         )
         for item in set_aside
     ]

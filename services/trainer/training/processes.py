@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.distributed import PrefixStore, Store, rendezvous  # type: ignore[attr-defined] # not in its stubs
 from torch.nn.parallel import DistributedDataParallel
 
+from services.failure_codes import FailureCode
 from services.trainer.training.batch_norm import synchronise
 from services.vision.faults import InfrastructureFault
 
@@ -183,7 +184,7 @@ def as_process_lost(error: Exception) -> InfrastructureFault | None:
     text = f"{error}"
     if isinstance(error, dist.DistError) or "gloo" in text or "NCCL" in text:
         return InfrastructureFault(
-            "PROCESS_LOST",
+            FailureCode.PROCESS_LOST,
             *sentence("another process of this training no longer answers: {error}", error=text[:300]),
         )
     return None

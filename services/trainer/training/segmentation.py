@@ -13,6 +13,7 @@ from loupe.translation import sentence
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from services.failure_codes import FailureCode
 from services.trainer.training.augment import augment, augment_labels
 from services.trainer.training.batches import Batch, Batches, cut_window
 from services.trainer.training.learner import affordable_interval, shown_whole
@@ -123,11 +124,8 @@ class Segmentation:
         self._validation = LabelledSamples.of(self._images, truth, self._sides.of("validation"))
         if not any(self._shows_a_defect(sample) for sample in self._training.samples):
             raise UserFault(
-                "BAD_DATA",
-                *sentence(
-                    "no training sample has a mask that marks a defect; import masks, or train "
-                    "without segmentation"
-                ),
+                FailureCode.NO_MASKS,
+                *sentence("no training sample has a mask that marks a defect"),
             )
         self._defect_threshold = float("nan")
         height, width = self._specification.height, self._specification.width

@@ -353,3 +353,5 @@ async def test_a_log_is_a_file(loupe: Installation) -> None:
     assert answered.headers["content-type"] == "text/plain; charset=utf-8"
     assert answered.headers["content-disposition"] == 'attachment; filename="1-classification.log"'
     assert answered.text == "".join(f"{n} x\n" for n in range(1000))
+    earlier = await loupe.http.get("/v1/tasks/1/log", params={"attempt": "2"}, headers=loupe.as_viewer)
+    assert 'filename="1-unspecified-attempt-2.log"' in earlier.headers["content-disposition"]

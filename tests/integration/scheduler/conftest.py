@@ -362,7 +362,7 @@ class Worker:
         resource: str,
         name: str = "workers/test",
         capacity: job_pb2.Amounts | None = None,
-        **build: str,
+        **build: str | bool,
     ) -> None:
         self.stack = stack
         self.build = build

@@ -1,6 +1,8 @@
 """The life of a task, with the test as its worker (rules T, R1; invariants 2 to 4)."""
 
 import asyncio
+import csv
+import io
 import re
 import secrets
 from typing import Any
@@ -20,6 +22,7 @@ from loupe.events.v1 import events_pb2
 from loupe.registry.v1 import model_pb2, model_service_pb2
 from loupe.scheduler.v1 import job_pb2, job_service_pb2, task_pb2, task_service_pb2
 
+from services.failure_codes import FailureCode, remedy_of
 from services.kit.messaging import Messaging
 
 from .conftest import sha
@@ -306,8 +309,63 @@ async def test_the_log_of_a_failed_task_ends_with_the_cause(bench: Any) -> None:
     for network, before in (("NETWORK_CLASSIFICATION", ["one", "two"]), ("NETWORK_SEGMENTATION", [])):
         log = await _log_of(bench, task, task_pb2.Network.Value(network))
         assert log[:-2] == before
-        assert re.fullmatch(_TIMESTAMP + " FAILED NAN_LOSS: it went wrong", log[-2])
-        assert re.fullmatch(_TIMESTAMP + " 失败 NAN_LOSS：出错了", log[-1])
+        remedy = remedy_of("NAN_LOSS")
+        assert re.fullmatch(_TIMESTAMP + f" FAILED NAN_LOSS: it went wrong; {remedy.english}", log[-2])
+        assert re.fullmatch(_TIMESTAMP + f" 失败 NAN_LOSS：出错了；{remedy.chinese}", log[-1])
+
+
+async def test_every_failure_names_its_remedy_in_both_languages(bench: Any) -> None:
+    """M6: whatever a worker ends with, also one of another version, the engineer reads what to do."""
+    task = await bench.submit()
+    seen = {}
+    for code in (*FailureCode, "OF_A_NEWER_WORKER"):
+        held = await bench.worker.acquire()
+        await held.failed(code)
+        failure = (await bench.get(task)).failure
+        assert failure.code == code
+        assert failure.remedy.isascii()
+        assert re.search("[一-鿿]", failure.remedy_zh)
+        seen[code] = (failure.remedy, failure.remedy_zh)
+        await bench.engineer.tasks.StartTask(task_service_pb2.StartTaskRequest(name=task.name))
+    assert seen["NAN_LOSS"] != seen["OUT_OF_MEMORY"] != seen["OF_A_NEWER_WORKER"]
+
+
+async def test_what_an_attempt_set_aside_is_listed_and_downloaded(bench: Any) -> None:
+    """M1a, M6: with size and rule in both languages, also of an earlier attempt, and as a file."""
+    task = await bench.submit()
+    held = await bench.worker.acquire()
+    told = [
+        task_pb2.NonconformingSample(
+            file=f"TPFIP/{name}.png",
+            data_path=bench.data_path,
+            reason="RESOLUTION_TOO_LOW",
+            message="178×12: the shorter side is under 32 px",
+            message_zh="178×12：短边小于 32 像素",
+            width=178,
+            height=12,
+        )
+        for name in ("=1+1", "strip")
+    ]
+    await held.report(nonconforming_samples=told)
+    await held.failed("NAN_LOSS")
+    await bench.engineer.tasks.StartTask(task_service_pb2.StartTaskRequest(name=task.name))
+    for attempt, expected in ((1, told), (0, [])):
+        listed = await bench.engineer.tasks.ListNonconformingSamples(
+            task_service_pb2.ListNonconformingSamplesRequest(name=task.name, attempt=attempt)
+        )
+        assert list(listed.samples) == expected
+        request = task_service_pb2.DownloadNonconformingSamplesRequest(name=task.name, attempt=attempt)
+        parts = [part async for part in bench.engineer.tasks.DownloadNonconformingSamples(request)]
+        assert parts[0].content_type == "text/csv; charset=utf-8"
+        text = b"".join(part.data for part in parts).decode("utf-8-sig")
+        rows = list(csv.DictReader(io.StringIO(text)))
+        assert [(row["file"], row["width"], row["height"], row["message_zh"]) for row in rows] == [
+            (one.file, "178", "12", one.message_zh) for one in expected
+        ]
+    with pytest.raises(InvalidArgument, match="attempts 1 to 2, not 3"):
+        await bench.engineer.tasks.ListNonconformingSamples(
+            task_service_pb2.ListNonconformingSamplesRequest(name=task.name, attempt=3)
+        )
 
 
 async def test_a_user_fault_fails_at_once_and_can_be_started_again(bench: Any) -> None:
@@ -352,6 +410,38 @@ async def test_termination_is_confirmed_by_the_worker(bench: Any) -> None:
     await held.terminated()
     ended = await bench.get(task)
     assert (ended.state, ended.terminating) == (task_pb2.TASK_STATE_TERMINATED, False)
+
+
+async def test_a_terminated_task_says_who_ended_it(bench: Any) -> None:
+    """M6: the task, its history and the end of its log name the person, not the worker that obeyed."""
+    admin = bench.stack.admin
+    request = task_service_pb2.TerminateTaskRequest
+    obeyed = await bench.submit()
+    held = await bench.worker.acquire()
+    assert (await admin.tasks.TerminateTask(request(name=obeyed.name))).terminator == admin.name
+    await held.terminated()
+    silent = await bench.submit()
+    lost = await bench.worker.acquire()
+    await admin.tasks.TerminateTask(request(name=silent.name))
+    await bench.worker.lose_lease(lost)
+    queued = await bench.submit()
+    await bench.worker.lose_lease(await bench.worker.acquire())
+    await admin.tasks.TerminateTask(request(name=queued.name))
+    for task in (obeyed, silent, queued):
+        ended = await bench.get(task)
+        assert (ended.state, ended.terminator) == (task_pb2.TASK_STATE_TERMINATED, admin.name)
+        history = await bench.engineer.tasks.ListTaskTransitions(
+            task_service_pb2.ListTaskTransitionsRequest(name=task.name)
+        )
+        assert [one.cause for one in history.transitions] == [bench.engineer.name, "workers/test", admin.name]
+        english, chinese = (await _log_of(bench, task))[-2:]
+        assert re.fullmatch(_TIMESTAMP + f" TERMINATED: {admin.name} ended the task", english)
+        assert re.fullmatch(_TIMESTAMP + f" 训练终止：任务由 {admin.name} 终止", chinese)
+    request = task_service_pb2.ListTasksRequest(creator=bench.engineer.name, page_size=3)
+    listed = (await bench.engineer.tasks.ListTasks(request)).tasks
+    assert {task.terminator for task in listed} == {admin.name}
+    started = await bench.engineer.tasks.StartTask(task_service_pb2.StartTaskRequest(name=obeyed.name))
+    assert started.terminator == ""
 
 
 async def test_termination_needs_no_worker_that_is_gone(bench: Any) -> None:

@@ -48,6 +48,8 @@ class SchedulerDouble(job_service_pb2_grpc.JobServiceServicer):
         self.cancelled: set[str] = set()
         # Start times that the worker sent; the double dates its first call.
         self.start_times: list[int] = []
+        # Whether its child was not ready, of each of its calls.
+        self.starting: list[bool] = []
 
     def add(self, job: str, *, token: int = 1, resume: int | None = None, **options: object) -> None:
         lease = job_pb2.JobLease(
@@ -65,6 +67,9 @@ class SchedulerDouble(job_service_pb2_grpc.JobServiceServicer):
         self.start_times.append(request.start_time.seconds)
         response = job_service_pb2.AcquireJobResponse()
         response.start_time.seconds = request.start_time.seconds or START_TIME_S
+        self.starting.append(request.starting)
+        if request.starting:
+            return response
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(request.wait.ToTimedelta().total_seconds()):
                 response.lease.CopyFrom(await self.queue.get())

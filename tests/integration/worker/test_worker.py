@@ -12,6 +12,7 @@ import pytest
 from loupe.scheduler.v1 import task_pb2
 from loupe.trainer.v1 import worker_service_pb2
 
+from services.failure_codes import remedy_of
 from services.kit import machine
 from services.worker import worker
 from services.worker.worker import _TERMINATE_GRACE_S
@@ -69,6 +70,9 @@ async def test_the_scheduler_says_when_the_worker_started(work: WorkerUnderTest)
         async with asyncio.timeout(DEADLINE_S):
             await work.scheduler.finished.get()
     assert work.scheduler.start_times[:2] == [0, START_TIME_S]
+    # T4: it said that it is there before its child was ready, and asked for jobs only then.
+    assert work.scheduler.starting[0]
+    assert not work.scheduler.starting[-1]
 
 
 async def test_a_killed_child_is_an_infrastructure_fault_and_the_next_one_is_warm(
@@ -148,7 +152,7 @@ async def test_a_child_that_the_kernel_killed_for_memory_is_the_users_fault(
         outcome = await work.scheduler.finished.get()
     assert outcome.failed.failure.code == "OUT_OF_MEMORY"
     assert not outcome.failed.retryable
-    assert "batch_size" in outcome.failed.failure.message
+    assert "batch_size" in remedy_of(outcome.failed.failure.code).english
 
 
 async def test_terminating_ends_even_a_child_that_does_not_listen(work: WorkerUnderTest) -> None:

@@ -54,6 +54,9 @@ def test_a_training_tells_all_that_the_monitor_shows(order, data_set, packs, tmp
         ("SPOT/tiny.png", DATA_PATH, "RESOLUTION_TOO_LOW"),
         ("SPOT/broken.png", DATA_PATH, "NOT_AN_IMAGE"),
     ]
+    # M1a: the size, and the rule that is broken.
+    assert (set_aside[0].width, set_aside[0].height) == (10, 10)
+    assert set_aside[0].message_zh == "10×10：短边小于 32 像素"
     assert list(channel.losses) == list(range(12))
     assert channel.of("validation")[-1].point.iteration == 12
     phases = channel.of("progress")
@@ -81,6 +84,24 @@ def test_a_training_tells_all_that_the_monitor_shows(order, data_set, packs, tmp
     assert certificate["lineage"]["manifests"] == [data_set.manifest()]
     assert certificate["lineage"]["recipe"]["seed"] == 7
     assert certificate["lineage"]["order"] == {"image_version": "surface-classification@v3.0"}
+
+
+def test_m1a_a_stage_that_is_switched_off_is_skipped(order, data_set, packs, tmp_path):
+    """Nothing is filtered and nothing augmented, and the monitor must not say that it was done."""
+    data_set.add("SPOT/broken.png", b"not an image at all")
+    channel = train(order(filter_resolution=False, augmentations=()), data_set, packs, tmp_path / "work")
+    stages = [report.stage for report in channel.of("stage")]
+    skipped = task_pb2.STAGE_STATE_SKIPPED
+    by_name = {stage.name: stage for stage in stages}
+    assert {name: stage.state for name, stage in by_name.items()} == {
+        task_pb2.STAGE_NAME_RESOLUTION_FILTER: skipped,
+        task_pb2.STAGE_NAME_SPLIT: task_pb2.STAGE_STATE_DONE,
+        task_pb2.STAGE_NAME_AUGMENTATION: skipped,
+    }
+    off = by_name[task_pb2.STAGE_NAME_RESOLUTION_FILTER]
+    assert not any(stage.HasField("duration") for stage in stages if stage.state == skipped)
+    # D4 holds all the same.
+    assert (off.sample_count, off.nonconforming_count) == (90, 1)
 
 
 def test_w5_samples_of_other_codes_are_left_out(order, data_set, packs, tmp_path):

@@ -101,6 +101,9 @@ def test_the_resolution_rule_says_what_does_not_conform(rule, size, reason):
     """M1 lists these samples with their reason."""
     fault = rule.fault(*size)
     assert (fault[0] if fault else None) == reason
+    if fault:
+        assert f"{size[0]}×{size[1]}" in fault[1].english
+        assert any("\u4e00" <= character <= "\u9fff" for character in fault[1].chinese)
 
 
 def test_per_image_normalisation_forgets_exposure():

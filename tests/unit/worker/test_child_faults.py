@@ -2,11 +2,14 @@
 
 import errno
 import os
+import re
+from pathlib import Path
 
 import pytest
 from google.protobuf import json_format
 from safetensors import SafetensorError
 
+from services.failure_codes import REMEDIES, FailureCode
 from services.vision.faults import BadOrder, Fault, InfrastructureFault, UnreadableRecord, UserFault
 from services.worker.child_channel import as_fault, failed
 
@@ -19,8 +22,8 @@ from services.worker.child_channel import as_fault, failed
         as_fault(ZeroDivisionError("division by zero")),
         BadOrder("the order lacks codes"),
         UnreadableRecord("line 3 of the split", "数据划分记录的第 3 行", ValueError("no side")),
-        UserFault("NAN_LOSS", "the loss is not a number", "loss 不是有效数字"),
-        InfrastructureFault("DEVICE_LOST", "the GPU failed", "GPU 故障"),
+        UserFault(FailureCode.NAN_LOSS, "the loss is not a number", "loss 不是有效数字"),
+        InfrastructureFault(FailureCode.DEVICE_LOST, "the GPU failed", "GPU 故障"),
     ],
     ids=lambda fault: f"{type(fault).__name__} {fault.code}",
 )
@@ -49,4 +52,19 @@ def test_a_full_disk_is_no_fault_of_the_user() -> None:
 def test_a_fault_without_a_chinese_sentence_cannot_be_made() -> None:
     """The second language is part of the signature, so that no new fault forgets it."""
     with pytest.raises(TypeError, match="message_zh"):
-        UserFault("NAN_LOSS", "the loss is not a number")  # type: ignore[call-arg]
+        UserFault(FailureCode.NAN_LOSS, "the loss is not a number")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("code", FailureCode)
+def test_every_code_has_a_remedy_in_both_languages(code: FailureCode) -> None:
+    """Whoever reads a cause also reads what to do about it."""
+    remedy = REMEDIES[code]
+    assert remedy.english.isascii()
+    assert any("\u4e00" <= character <= "\u9fff" for character in remedy.chinese)
+
+
+def test_codes_come_from_the_list_alone() -> None:
+    """A fault with a code that has no remedy cannot be made; mypy refuses texts, this finds casts."""
+    made = re.compile(r"(?:Fault|BadWeights|DamagedObject|outcomes\.failed|Failure)\(\s*[\"']")
+    product = (Path(__file__).parents[3] / "services").rglob("*.py")
+    assert not [str(path) for path in product if made.search(path.read_text(encoding="utf-8"))]

@@ -1677,6 +1677,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tasks/{task}/nonconformingSamples:download": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download nonconforming samples
+         * @description All of them as CSV (UTF-8 with a byte order mark, for spreadsheets), a header first (M1a).
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["downloadNonconformingSamples"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tasks/{task}/transitions": {
         parameters: {
             query?: never;
@@ -2524,14 +2546,19 @@ export interface components {
             /** @description `computeResources/{resource}`. */
             computeResource: string;
         };
-        /** @description T5. */
+        /** @description T5, M6. */
         Failure: {
-            /** @description OUT_OF_MEMORY, NAN_LOSS, NO_SAMPLES, CLASS_WITHOUT_SAMPLES, CHILD_DIED, INFRASTRUCTURE_RETRIES, …. */
+            /** @description OUT_OF_MEMORY, NAN_LOSS, CODE_ON_ONE_SIDE, CHILD_DIED, INFRASTRUCTURE_RETRIES, …. */
             code: string;
+            /** @description The cause. */
             message: string;
             messageZh: string;
             /** @description The end of the log. */
             logTail: string;
+            /** @description Output only: what to do about it. */
+            remedy: string;
+            /** @description Output only. */
+            remedyZh: string;
         };
         /**
          * @description * `IMAGE_KIND_UNSPECIFIED`
@@ -2977,10 +3004,15 @@ export interface components {
              */
             reason: string;
             message: string;
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description Of the file; 0 where it could not be told.
+             */
             width: number;
             /** Format: int32 */
             height: number;
+            /** @description Empty where a decoder said it, in English. */
+            messageZh: string;
         };
         Overall: {
             /** Format: int64 */
@@ -3834,6 +3866,8 @@ export interface components {
             etag: string;
             /** @description Of which look at the validation split the weights are (E4); set once training is done. Not in lists. */
             looks?: components["schemas"]["TrainingLooks"];
+            /** @description `users/…`: who asked for the termination, while `terminating` and when TERMINATED (M6). */
+            terminator: string;
         };
         /**
          * @description * `TASK_KIND_UNSPECIFIED`
@@ -3865,7 +3899,7 @@ export interface components {
             to: components["schemas"]["TaskState"];
             /** Format: date-time */
             time?: string;
-            /** @description Who caused it: `users/…`, or `workers/…`, or `services/…`. */
+            /** @description Who caused it: `users/…`, or `workers/…`, or `services/…`. Of TERMINATED who asked for it. */
             cause: string;
             /** Format: int32 */
             attempt: number;
@@ -8081,6 +8115,8 @@ export interface operations {
             query?: {
                 pageSize?: number;
                 pageToken?: string;
+                /** @description 0: the present one. */
+                attempt?: number;
             };
             header?: never;
             path: {
@@ -8097,6 +8133,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListNonconformingSamplesResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    downloadNonconformingSamples: {
+        parameters: {
+            query?: {
+                /** @description 0: the present one. */
+                attempt?: number;
+            };
+            header?: never;
+            path: {
+                task: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": unknown;
                 };
             };
             400: components["responses"]["Problem400"];

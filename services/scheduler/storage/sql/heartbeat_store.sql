@@ -59,13 +59,13 @@ stored_validations AS (
 ),
 stored_nonconforming AS (
     INSERT INTO nonconforming_samples
-        (task, attempt, data_path, file, sha256, reason, message, width, height)
+        (task, attempt, data_path, file, sha256, reason, message, width, height, message_zh)
     SELECT :task, :attempt, v.*
-    FROM unnest(:data_paths, :files, :sha256s, :reasons, :messages, :widths, :heights) AS v
+    FROM unnest(:data_paths, :files, :sha256s, :reasons, :messages, :widths, :heights, :messages_zh) AS v
     WHERE EXISTS (SELECT FROM held)
     ON CONFLICT (task, attempt, data_path, file) DO UPDATE SET sha256 = excluded.sha256,
         reason = excluded.reason, message = excluded.message,
-        width = excluded.width, height = excluded.height
+        width = excluded.width, height = excluded.height, message_zh = excluded.message_zh
 ),
 changed_task AS (
     UPDATE tasks SET revision = revision + 1, phase = :phase,

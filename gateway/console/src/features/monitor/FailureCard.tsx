@@ -5,15 +5,25 @@ import { useSpeech } from "../../i18n";
 
 export function FailureCard({ failure }: { failure: Schemas["Failure"] }): ReactNode {
   const { t, pick } = useSpeech();
+  const colon = pick(": ", "：");
   return (
     <Alert
       className="span-12"
       type="error"
       showIcon
-      title={`${t.monitor.failure}: ${pick(failure.message, failure.messageZh)}`}
+      title={`${t.monitor.failure}${colon}${pick(failure.message, failure.messageZh)}`}
       description={
         <>
-          <code>{failure.code}</code>
+          {failure.remedy && (
+            <p>
+              {t.monitor.remedy}
+              {colon}
+              {pick(failure.remedy, failure.remedyZh)}
+            </p>
+          )}
+          <p>
+            <code>{failure.code}</code>
+          </p>
           {failure.logTail && (
             <pre
               className="log"

@@ -26,7 +26,7 @@ export function LogTail({
   const box = useRef<HTMLPreElement>(null);
   useEffect(() => {
     setLines([]);
-    const url = address("/v1/tasks/{task}/log:watch", { task }, { network, follow: true });
+    const url = address("/v1/tasks/{task}/log:watch", { task }, { network, attempt, follow: true });
     const stream = follow<Schemas["ReadLogResponse"]>(url, "ReadLogResponse", {
       onMessage: (message) => {
         setLines((before) => before.concat(message.lines).slice(-KEPT_LINES));
@@ -57,7 +57,7 @@ export function LogTail({
           <Button
             size="small"
             icon={<DownloadOutlined />}
-            href={address("/v1/tasks/{task}/log", { task }, { network })}
+            href={address("/v1/tasks/{task}/log", { task }, { network, attempt })}
             download
           >
             {t.monitor.downloadLog}

@@ -1,11 +1,12 @@
 import { Alert } from "antd";
-import { Suspense, type ReactNode } from "react";
+import { Suspense, useState, type ReactNode } from "react";
 import { Link, useParams } from "react-router";
 import { lastPart } from "../../api/names";
 import { useSpeech } from "../../i18n";
 import { deferred, whenIdle } from "../../ui/deferred";
 import { Page } from "../../ui/Page";
 import { Failure, Loading } from "../../ui/states";
+import { Attempts } from "./Attempts";
 import { FailureCard } from "./FailureCard";
 import { NetworkCurve } from "./NetworkCurve";
 import { OverlapAlert } from "./overlap";
@@ -24,8 +25,10 @@ export default function Monitor(): ReactNode {
   const { t } = useSpeech();
   const { task: id = "" } = useParams();
   const { data: task, error, reload } = useTask(id);
+  const [chosen, setChosen] = useState<number>();
   if (!task)
     return <Page title={t.monitor.title}>{error ? <Failure error={error} retry={reload} /> : <Loading />}</Page>;
+  const attempt = chosen ?? task.attempt;
   return (
     <Page
       title={taskTitle(task)}
@@ -40,16 +43,27 @@ export default function Monitor(): ReactNode {
     >
       <div className="grid">
         {task.failure && <FailureCard failure={task.failure} />}
+        {task.terminator && !task.terminating && (
+          <Alert
+            className="span-12"
+            type="info"
+            showIcon
+            title={t.monitor.actions.terminated(t.monitor.who(task.terminator))}
+          />
+        )}
         {task.recoveries > 0 && (
           <Alert className="span-12" type="warning" showIcon title={t.tasks.recovered(task.recoveries)} />
         )}
         {task.prediction && <OverlapAlert overlap={task.prediction.trainingOverlap} />}
-        {task.training && <Stages task={task} />}
+        {task.training && <Stages task={task} attempt={task.attempt} />}
         <TaskProgressCard task={task} />
         {task.training && (
           <>
-            <NetworkCurve task={task} network="NETWORK_CLASSIFICATION" />
-            {task.training.trainSegmentation && <NetworkCurve task={task} network="NETWORK_SEGMENTATION" />}
+            <Attempts task={task} chosen={attempt} onChange={setChosen} />
+            <NetworkCurve task={task} network="NETWORK_CLASSIFICATION" attempt={attempt} />
+            {task.training.trainSegmentation && (
+              <NetworkCurve task={task} network="NETWORK_SEGMENTATION" attempt={attempt} />
+            )}
           </>
         )}
         <Suspense fallback={null}>

@@ -17,10 +17,19 @@ import { readCurve, useLossCurve, type Network } from "./useLossCurve";
 const OtherTask = deferred(() => whenIdle().then(() => import("./OtherTask")));
 
 /** One network's loss, live, with the validation beside it, and its log (M3, M4). */
-export function NetworkCurve({ task, network }: { task: Task; network: Network }): ReactNode {
+export function NetworkCurve({
+  task,
+  network,
+  attempt,
+}: {
+  task: Task;
+  network: Network;
+  attempt: number;
+}): ReactNode {
   const { t } = useSpeech();
   const id = lastPart(task.name);
-  const { curve, connection } = useLossCurve(id, network, task.attempt, isRunning(task));
+  const isPresent = attempt === task.attempt;
+  const { curve, connection } = useLossCurve(id, network, attempt, isPresent && isRunning(task));
   const [logScale, setLogScale] = useState(false);
   const [smoothing, setSmoothing] = useState(0.6);
   const [zoomed, setZoomed] = useState<Curve>();
@@ -28,7 +37,7 @@ export function NetworkCurve({ task, network }: { task: Task; network: Network }
   const otherId = lastPart(compared?.name ?? "");
   const other = useApiQuery(
     ["tasks", otherId, "lossCurve", network],
-    async (signal) => (await readCurve(otherId, network, undefined, signal)).curve,
+    async (signal) => (await readCurve(otherId, network, 0, undefined, signal)).curve,
     { enabled: otherId !== "" },
   );
   const name = t.networks[network];
@@ -44,7 +53,7 @@ export function NetworkCurve({ task, network }: { task: Task; network: Network }
     // Only a curve that the server has thinned out has more points in a range.
     if (!range) setZoomed(undefined);
     else if (curve.iterations.length < (curve.iterations.at(-1) ?? 0)) {
-      readCurve(id, network, range).then(
+      readCurve(id, network, attempt, range).then(
         (part) => {
           setZoomed(part.curve);
         },
@@ -99,9 +108,9 @@ export function NetworkCurve({ task, network }: { task: Task; network: Network }
         {curve.iterations.length === 0 && connection !== "loading" ? (
           <Nothing
             text={
-              task.state === "TASK_STATE_WAITING"
+              isPresent && task.state === "TASK_STATE_WAITING"
                 ? t.monitor.waiting
-                : isRunning(task)
+                : isPresent && isRunning(task)
                   ? t.monitor.notYet
                   : t.monitor.noCurve
             }
@@ -122,7 +131,7 @@ export function NetworkCurve({ task, network }: { task: Task; network: Network }
         )}
       </Card>
       <div className="span-12">
-        <LogTail task={id} network={network} attempt={task.attempt} title={`${name} · ${t.monitor.log}`} />
+        <LogTail task={id} network={network} attempt={attempt} title={`${name} · ${t.monitor.log}`} />
       </div>
     </>
   );

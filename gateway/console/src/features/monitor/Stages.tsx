@@ -27,7 +27,7 @@ const STAGE_ICONS: Record<Schemas["StageState"], ReactNode> = {
 };
 const STAGES = ["STAGE_NAME_RESOLUTION_FILTER", "STAGE_NAME_SPLIT", "STAGE_NAME_AUGMENTATION"] as const;
 
-export function Stages({ task }: { task: Task }): ReactNode {
+export function Stages({ task, attempt }: { task: Task; attempt: number }): ReactNode {
   const { t, language } = useSpeech();
   const [open, setOpen] = useState<"nonconforming" | "sheet">();
   const close = () => {
@@ -85,13 +85,13 @@ export function Stages({ task }: { task: Task }): ReactNode {
       <Modal
         open={open === "nonconforming"}
         title={t.monitor.nonconformingTitle}
-        width={860}
+        width={960}
         footer={null}
         onCancel={close}
         destroyOnHidden
       >
         <Suspense fallback={<Loading />}>
-          <Nonconforming task={id} />
+          <Nonconforming task={id} attempt={attempt} />
         </Suspense>
       </Modal>
       <Modal

@@ -5,7 +5,7 @@ import { useApiQuery } from "../../api/useApiQuery";
 import { useSpeech } from "../../i18n";
 import { time } from "../../ui/format";
 import { Answered } from "../../ui/states";
-import type { Task } from "./task";
+import { action, type Task } from "./task";
 
 /** Every change of a task's state: when, and by whom. */
 export default function TaskHistory({ task }: { task: Task }): ReactNode {
@@ -23,7 +23,7 @@ export default function TaskHistory({ task }: { task: Task }): ReactNode {
               <li key={change.revision}>
                 {t.taskStates[change.to]}{" "}
                 <span className="dim">
-                  {time(change.time, language)} · {change.cause}
+                  {time(change.time, language)} · {t.monitor.actions[action(change)](t.monitor.who(change.cause))}
                   {change.attempt > 1 && ` · ${t.tasks.attempt(change.attempt)}`}
                 </span>
               </li>

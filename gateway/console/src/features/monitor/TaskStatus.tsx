@@ -42,7 +42,11 @@ export function TaskProgress({ task }: { task: Task }): ReactNode {
       .filter(Boolean)
       .join(" · ");
   } else if (task.failure) {
-    under = pick(task.failure.message, task.failure.messageZh);
+    under = (
+      <span title={pick(task.failure.remedy, task.failure.remedyZh)}>
+        {pick(task.failure.message, task.failure.messageZh)}
+      </span>
+    );
   }
   return (
     <div style={{ minWidth: 190, maxWidth: 300 }}>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { operations, type Task } from "./task";
+import { action, operations, type Task } from "./task";
 
 describe("what a state allows (T)", () => {
   const task = (state: Task["state"], kind: "training" | "prediction" = "training") =>
@@ -18,5 +18,18 @@ describe("what a state allows (T)", () => {
   it("a prediction is never released, and what is ending is left to end", () => {
     expect(operations(task("TASK_STATE_COMPLETED", "prediction"))).toEqual(["delete"]);
     expect(operations({ ...task("TASK_STATE_TRAINING"), terminating: true })).toEqual([]);
+  });
+});
+
+describe("what was done to a task (M6)", () => {
+  it.each([
+    ["TASK_STATE_UNSPECIFIED", "TASK_STATE_WAITING", "submitted"],
+    ["TASK_STATE_FAILED", "TASK_STATE_WAITING", "startedAgain"],
+    ["TASK_STATE_WAITING", "TASK_STATE_PREDICTING", "began"],
+    ["TASK_STATE_TRAINING", "TASK_STATE_TERMINATED", "terminated"],
+    ["TASK_STATE_TRAINING", "TASK_STATE_FAILED", "failed"],
+    ["TASK_STATE_COMPLETED", "TASK_STATE_RELEASED", "released"],
+  ] as const)("%s to %s", (from, to, done) => {
+    expect(action({ from, to })).toBe(done);
   });
 });

@@ -25,6 +25,26 @@ export function operations(task: Task): Operation[] {
   return OPERATIONS[task.state].filter((operation) => operation !== "release" || task.training !== undefined);
 }
 
+export type Action = "submitted" | "startedAgain" | "began" | "completed" | "failed" | "terminated" | "released";
+
+/** What was done that brought a task into a state (M6). */
+export function action({ from, to }: Pick<Schemas["TaskTransition"], "from" | "to">): Action {
+  switch (to) {
+    case "TASK_STATE_WAITING":
+      return from === "TASK_STATE_UNSPECIFIED" ? "submitted" : "startedAgain";
+    case "TASK_STATE_COMPLETED":
+      return "completed";
+    case "TASK_STATE_FAILED":
+      return "failed";
+    case "TASK_STATE_TERMINATED":
+      return "terminated";
+    case "TASK_STATE_RELEASED":
+      return "released";
+    default:
+      return "began";
+  }
+}
+
 export function isRunning(task: Task): boolean {
   return DOTS[task.state] === "processing";
 }

@@ -19,10 +19,11 @@ function finite(loss: number): number {
   return typeof loss === "number" ? loss : Number.NaN;
 }
 
-/** A part of a network's curve, as many points as a plot can show (M4). */
+/** A part of a network's curve, as many points as a plot can show (M4). Attempt 0 is the present one. */
 export async function readCurve(
   task: string,
   network: Network,
+  attempt: number,
   range?: [number, number],
   signal?: AbortSignal,
 ): Promise<{ curve: Curve; attempt: number }> {
@@ -30,6 +31,7 @@ export async function readCurve(
     path: { task },
     query: {
       network,
+      attempt,
       maxPoints: SHOWN_POINTS,
       ...(range ? { firstIteration: String(Math.max(0, range[0])), endIteration: String(range[1]) } : {}),
     },
@@ -68,7 +70,7 @@ export function useLossCurve(task: string, network: Network, attempt: number, ru
         });
       }, Math.max(0, drawn + DRAWN_MS - performance.now()));
     };
-    void readCurve(task, network, undefined, abort.signal)
+    void readCurve(task, network, attempt, undefined, abort.signal)
       .then(({ curve, attempt: of }) => {
         held.current = curve;
         if (!running) {

@@ -30,7 +30,7 @@ from loupe.scheduler.v1 import job_pb2 as loupe_dot_scheduler_dot_v1_dot_job__pb
 from loupe.scheduler.v1 import task_pb2 as loupe_dot_scheduler_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$loupe/scheduler/v1/job_service.proto\x12\x12loupe.scheduler.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1dloupe/registry/v1/model.proto\x1a\x1cloupe/scheduler/v1/job.proto\x1a\x1dloupe/scheduler/v1/task.proto\"\xaa\x02\n\x11\x41\x63quireJobRequest\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12*\n\x05kinds\x18\x02 \x03(\x0e\x32\x1b.loupe.scheduler.v1.JobKind\x12\x19\n\x11\x63ompute_resources\x18\x03 \x03(\t\x12\'\n\x04wait\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\x08\x63\x61pacity\x18\x05 \x01(\x0b\x32\x1b.loupe.scheduler.v1.Amounts\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x07 \x01(\t\x12\x15\n\rtorch_version\x18\x08 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\t \x01(\t\"q\n\x12\x41\x63quireJobResponse\x12+\n\x05lease\x18\x01 \x01(\x0b\x32\x1c.loupe.scheduler.v1.JobLease\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd3\x03\n\x10ReportJobRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\x12(\n\x05phase\x18\x03 \x01(\x0e\x32\x19.loupe.scheduler.v1.Phase\x12.\n\x08progress\x18\x04 \x01(\x0b\x32\x1c.loupe.scheduler.v1.Progress\x12)\n\x06stages\x18\x05 \x03(\x0b\x32\x19.loupe.scheduler.v1.Stage\x12\x33\n\x0bloss_points\x18\x06 \x03(\x0b\x32\x1e.loupe.scheduler.v1.LossPoints\x12*\n\x04logs\x18\x07 \x03(\x0b\x32\x1c.loupe.scheduler.v1.LogLines\x12\x39\n\x0bvalidations\x18\x08 \x03(\x0b\x32$.loupe.scheduler.v1.ValidationReport\x12\x46\n\x15nonconforming_samples\x18\t \x03(\x0b\x32\'.loupe.scheduler.v1.NonconformingSample\x12\x32\n\ncheckpoint\x18\n \x01(\x0b\x32\x1e.loupe.scheduler.v1.Checkpoint\"\x95\x01\n\x11ReportJobResponse\x12\x35\n\x11lease_expire_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x63\x61ncel_requested\x18\x02 \x01(\x08\x12/\n\tpositions\x18\x03 \x03(\x0b\x32\x1c.loupe.scheduler.v1.Position\"\xe2\x05\n\x10\x46inishJobRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\x12?\n\x07trained\x18\x03 \x01(\x0b\x32,.loupe.scheduler.v1.FinishJobRequest.TrainedH\x00\x12\x41\n\x08reported\x18\x04 \x01(\x0b\x32-.loupe.scheduler.v1.FinishJobRequest.ReportedH\x00\x12@\n\x06\x66\x61iled\x18\x05 \x01(\x0b\x32..loupe.scheduler.v1.FinishJobRequest.JobFailedH\x00\x12\x45\n\nterminated\x18\x06 \x01(\x0b\x32/.loupe.scheduler.v1.FinishJobRequest.TerminatedH\x00\x12\x41\n\x08packaged\x18\x07 \x01(\x0b\x32-.loupe.scheduler.v1.FinishJobRequest.PackagedH\x00\x1a\x9d\x01\n\x07Trained\x12\x16\n\x0eweights_sha256\x18\x01 \x01(\t\x12\x14\n\x0csplit_sha256\x18\x02 \x01(\t\x12\x33\n\x0bthroughputs\x18\x03 \x03(\x0b\x32\x1e.loupe.scheduler.v1.Throughput\x12/\n\x05looks\x18\x04 \x01(\x0b\x32 .loupe.registry.v1.TrainingLooks\x1a\x1a\n\x08Reported\x12\x0e\n\x06report\x18\x01 \x01(\t\x1a\x37\n\x08Packaged\x12+\n\x07package\x18\x01 \x01(\x0b\x32\x1a.loupe.registry.v1.Package\x1aL\n\tJobFailed\x12,\n\x07\x66\x61ilure\x18\x01 \x01(\x0b\x32\x1b.loupe.scheduler.v1.Failure\x12\x11\n\tretryable\x18\x02 \x01(\x08\x1a\x0c\n\nTerminatedB\t\n\x07outcome\"\x13\n\x11\x46inishJobResponse\"7\n\x11ReleaseJobRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\"\x14\n\x12ReleaseJobResponse2\xa9\x03\n\nJobService\x12\x65\n\nAcquireJob\x12%.loupe.scheduler.v1.AcquireJobRequest\x1a&.loupe.scheduler.v1.AcquireJobResponse\"\x08\xc8\xf3\x18\x08\xd0\xf3\x18\x02\x12i\n\tReportJob\x12$.loupe.scheduler.v1.ReportJobRequest\x1a%.loupe.scheduler.v1.ReportJobResponse\"\x0f\xc8\xf3\x18\x08\xd0\xf3\x18\x02\x90\xf4\x18\x80\x80\x80\x04\x12\x62\n\tFinishJob\x12$.loupe.scheduler.v1.FinishJobRequest\x1a%.loupe.scheduler.v1.FinishJobResponse\"\x08\xc8\xf3\x18\x08\xd0\xf3\x18\x01\x12\x65\n\nReleaseJob\x12%.loupe.scheduler.v1.ReleaseJobRequest\x1a&.loupe.scheduler.v1.ReleaseJobResponse\"\x08\xc8\xf3\x18\x08\xd0\xf3\x18\x01\x42\\\n\x12loupe.scheduler.v1B\x0fJobServiceProtoP\x01Z\x1eloupe/scheduler/v1;schedulerv1\xaa\x02\x12Loupe.Scheduler.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$loupe/scheduler/v1/job_service.proto\x12\x12loupe.scheduler.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1dloupe/registry/v1/model.proto\x1a\x1cloupe/scheduler/v1/job.proto\x1a\x1dloupe/scheduler/v1/task.proto\"\xbc\x02\n\x11\x41\x63quireJobRequest\x12\x0e\n\x06worker\x18\x01 \x01(\t\x12*\n\x05kinds\x18\x02 \x03(\x0e\x32\x1b.loupe.scheduler.v1.JobKind\x12\x19\n\x11\x63ompute_resources\x18\x03 \x03(\t\x12\'\n\x04wait\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\x12-\n\x08\x63\x61pacity\x18\x05 \x01(\x0b\x32\x1b.loupe.scheduler.v1.Amounts\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\x07 \x01(\t\x12\x15\n\rtorch_version\x18\x08 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\t \x01(\t\x12\x10\n\x08starting\x18\n \x01(\x08\"q\n\x12\x41\x63quireJobResponse\x12+\n\x05lease\x18\x01 \x01(\x0b\x32\x1c.loupe.scheduler.v1.JobLease\x12.\n\nstart_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xd3\x03\n\x10ReportJobRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\x12(\n\x05phase\x18\x03 \x01(\x0e\x32\x19.loupe.scheduler.v1.Phase\x12.\n\x08progress\x18\x04 \x01(\x0b\x32\x1c.loupe.scheduler.v1.Progress\x12)\n\x06stages\x18\x05 \x03(\x0b\x32\x19.loupe.scheduler.v1.Stage\x12\x33\n\x0bloss_points\x18\x06 \x03(\x0b\x32\x1e.loupe.scheduler.v1.LossPoints\x12*\n\x04logs\x18\x07 \x03(\x0b\x32\x1c.loupe.scheduler.v1.LogLines\x12\x39\n\x0bvalidations\x18\x08 \x03(\x0b\x32$.loupe.scheduler.v1.ValidationReport\x12\x46\n\x15nonconforming_samples\x18\t \x03(\x0b\x32\'.loupe.scheduler.v1.NonconformingSample\x12\x32\n\ncheckpoint\x18\n \x01(\x0b\x32\x1e.loupe.scheduler.v1.Checkpoint\"\x95\x01\n\x11ReportJobResponse\x12\x35\n\x11lease_expire_time\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x10\x63\x61ncel_requested\x18\x02 \x01(\x08\x12/\n\tpositions\x18\x03 \x03(\x0b\x32\x1c.loupe.scheduler.v1.Position\"\xe2\x05\n\x10\x46inishJobRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\x12?\n\x07trained\x18\x03 \x01(\x0b\x32,.loupe.scheduler.v1.FinishJobRequest.TrainedH\x00\x12\x41\n\x08reported\x18\x04 \x01(\x0b\x32-.loupe.scheduler.v1.FinishJobRequest.ReportedH\x00\x12@\n\x06\x66\x61iled\x18\x05 \x01(\x0b\x32..loupe.scheduler.v1.FinishJobRequest.JobFailedH\x00\x12\x45\n\nterminated\x18\x06 \x01(\x0b\x32/.loupe.scheduler.v1.FinishJobRequest.TerminatedH\x00\x12\x41\n\x08packaged\x18\x07 \x01(\x0b\x32-.loupe.scheduler.v1.FinishJobRequest.PackagedH\x00\x1a\x9d\x01\n\x07Trained\x12\x16\n\x0eweights_sha256\x18\x01 \x01(\t\x12\x14\n\x0csplit_sha256\x18\x02 \x01(\t\x12\x33\n\x0bthroughputs\x18\x03 \x03(\x0b\x32\x1e.loupe.scheduler.v1.Throughput\x12/\n\x05looks\x18\x04 \x01(\x0b\x32 .loupe.registry.v1.TrainingLooks\x1a\x1a\n\x08Reported\x12\x0e\n\x06report\x18\x01 \x01(\t\x1a\x37\n\x08Packaged\x12+\n\x07package\x18\x01 \x01(\x0b\x32\x1a.loupe.registry.v1.Package\x1aL\n\tJobFailed\x12,\n\x07\x66\x61ilure\x18\x01 \x01(\x0b\x32\x1b.loupe.scheduler.v1.Failure\x12\x11\n\tretryable\x18\x02 \x01(\x08\x1a\x0c\n\nTerminatedB\t\n\x07outcome\"\x13\n\x11\x46inishJobResponse\"7\n\x11ReleaseJobRequest\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x15\n\rfencing_token\x18\x02 \x01(\x03\"\x14\n\x12ReleaseJobResponse2\xa9\x03\n\nJobService\x12\x65\n\nAcquireJob\x12%.loupe.scheduler.v1.AcquireJobRequest\x1a&.loupe.scheduler.v1.AcquireJobResponse\"\x08\xc8\xf3\x18\x08\xd0\xf3\x18\x02\x12i\n\tReportJob\x12$.loupe.scheduler.v1.ReportJobRequest\x1a%.loupe.scheduler.v1.ReportJobResponse\"\x0f\xc8\xf3\x18\x08\xd0\xf3\x18\x02\x90\xf4\x18\x80\x80\x80\x04\x12\x62\n\tFinishJob\x12$.loupe.scheduler.v1.FinishJobRequest\x1a%.loupe.scheduler.v1.FinishJobResponse\"\x08\xc8\xf3\x18\x08\xd0\xf3\x18\x01\x12\x65\n\nReleaseJob\x12%.loupe.scheduler.v1.ReleaseJobRequest\x1a&.loupe.scheduler.v1.ReleaseJobResponse\"\x08\xc8\xf3\x18\x08\xd0\xf3\x18\x01\x42\\\n\x12loupe.scheduler.v1B\x0fJobServiceProtoP\x01Z\x1eloupe/scheduler/v1;schedulerv1\xaa\x02\x12Loupe.Scheduler.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,31 +47,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_JOBSERVICE'].methods_by_name['ReleaseJob']._loaded_options = None
   _globals['_JOBSERVICE'].methods_by_name['ReleaseJob']._serialized_options = b'\310\363\030\010\320\363\030\001'
   _globals['_ACQUIREJOBREQUEST']._serialized_start=248
-  _globals['_ACQUIREJOBREQUEST']._serialized_end=546
-  _globals['_ACQUIREJOBRESPONSE']._serialized_start=548
-  _globals['_ACQUIREJOBRESPONSE']._serialized_end=661
-  _globals['_REPORTJOBREQUEST']._serialized_start=664
-  _globals['_REPORTJOBREQUEST']._serialized_end=1131
-  _globals['_REPORTJOBRESPONSE']._serialized_start=1134
-  _globals['_REPORTJOBRESPONSE']._serialized_end=1283
-  _globals['_FINISHJOBREQUEST']._serialized_start=1286
-  _globals['_FINISHJOBREQUEST']._serialized_end=2024
-  _globals['_FINISHJOBREQUEST_TRAINED']._serialized_start=1679
-  _globals['_FINISHJOBREQUEST_TRAINED']._serialized_end=1836
-  _globals['_FINISHJOBREQUEST_REPORTED']._serialized_start=1838
-  _globals['_FINISHJOBREQUEST_REPORTED']._serialized_end=1864
-  _globals['_FINISHJOBREQUEST_PACKAGED']._serialized_start=1866
-  _globals['_FINISHJOBREQUEST_PACKAGED']._serialized_end=1921
-  _globals['_FINISHJOBREQUEST_JOBFAILED']._serialized_start=1923
-  _globals['_FINISHJOBREQUEST_JOBFAILED']._serialized_end=1999
-  _globals['_FINISHJOBREQUEST_TERMINATED']._serialized_start=2001
-  _globals['_FINISHJOBREQUEST_TERMINATED']._serialized_end=2013
-  _globals['_FINISHJOBRESPONSE']._serialized_start=2026
-  _globals['_FINISHJOBRESPONSE']._serialized_end=2045
-  _globals['_RELEASEJOBREQUEST']._serialized_start=2047
-  _globals['_RELEASEJOBREQUEST']._serialized_end=2102
-  _globals['_RELEASEJOBRESPONSE']._serialized_start=2104
-  _globals['_RELEASEJOBRESPONSE']._serialized_end=2124
-  _globals['_JOBSERVICE']._serialized_start=2127
-  _globals['_JOBSERVICE']._serialized_end=2552
+  _globals['_ACQUIREJOBREQUEST']._serialized_end=564
+  _globals['_ACQUIREJOBRESPONSE']._serialized_start=566
+  _globals['_ACQUIREJOBRESPONSE']._serialized_end=679
+  _globals['_REPORTJOBREQUEST']._serialized_start=682
+  _globals['_REPORTJOBREQUEST']._serialized_end=1149
+  _globals['_REPORTJOBRESPONSE']._serialized_start=1152
+  _globals['_REPORTJOBRESPONSE']._serialized_end=1301
+  _globals['_FINISHJOBREQUEST']._serialized_start=1304
+  _globals['_FINISHJOBREQUEST']._serialized_end=2042
+  _globals['_FINISHJOBREQUEST_TRAINED']._serialized_start=1697
+  _globals['_FINISHJOBREQUEST_TRAINED']._serialized_end=1854
+  _globals['_FINISHJOBREQUEST_REPORTED']._serialized_start=1856
+  _globals['_FINISHJOBREQUEST_REPORTED']._serialized_end=1882
+  _globals['_FINISHJOBREQUEST_PACKAGED']._serialized_start=1884
+  _globals['_FINISHJOBREQUEST_PACKAGED']._serialized_end=1939
+  _globals['_FINISHJOBREQUEST_JOBFAILED']._serialized_start=1941
+  _globals['_FINISHJOBREQUEST_JOBFAILED']._serialized_end=2017
+  _globals['_FINISHJOBREQUEST_TERMINATED']._serialized_start=2019
+  _globals['_FINISHJOBREQUEST_TERMINATED']._serialized_end=2031
+  _globals['_FINISHJOBRESPONSE']._serialized_start=2044
+  _globals['_FINISHJOBRESPONSE']._serialized_end=2063
+  _globals['_RELEASEJOBREQUEST']._serialized_start=2065
+  _globals['_RELEASEJOBREQUEST']._serialized_end=2120
+  _globals['_RELEASEJOBRESPONSE']._serialized_start=2122
+  _globals['_RELEASEJOBRESPONSE']._serialized_end=2142
+  _globals['_JOBSERVICE']._serialized_start=2145
+  _globals['_JOBSERVICE']._serialized_end=2570
 # @@protoc_insertion_point(module_scope)

@@ -36,12 +36,15 @@ class AcquireJobRequest(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     TORCH_VERSION_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
+    STARTING_FIELD_NUMBER: _builtins.int
     worker: _builtins.str
     """`workers/{worker}`."""
     version: _builtins.str
     """For operators: as in Worker."""
     torch_version: _builtins.str
     device: _builtins.str
+    starting: _builtins.bool
+    """The worker is there, but its process is not ready: nobody shall be told to start one, and it gets no job (T4)."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_job_pb2.JobKind.ValueType]: ...
     @_builtins.property
@@ -75,10 +78,11 @@ class AcquireJobRequest(_message.Message):
         version: _builtins.str = ...,
         torch_version: _builtins.str = ...,
         device: _builtins.str = ...,
+        starting: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "start_time", b"start_time", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "compute_resources", b"compute_resources", "device", b"device", "kinds", b"kinds", "start_time", b"start_time", "torch_version", b"torch_version", "version", b"version", "wait", b"wait", "worker", b"worker"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "compute_resources", b"compute_resources", "device", b"device", "kinds", b"kinds", "start_time", b"start_time", "starting", b"starting", "torch_version", b"torch_version", "version", b"version", "wait", b"wait", "worker", b"worker"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

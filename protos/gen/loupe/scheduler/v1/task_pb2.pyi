@@ -212,6 +212,7 @@ class Task(_message.Message):
     PRIORITY_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     LOOKS_FIELD_NUMBER: _builtins.int
+    TERMINATOR_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`tasks/{task}`."""
     state: Global___TaskState.ValueType
@@ -237,6 +238,8 @@ class Task(_message.Message):
     """Changes with every state and with the wish to terminate, not with progress; pass it back to act only on what was
     seen.
     """
+    terminator: _builtins.str
+    """`users/…`: who asked for the termination, while `terminating` and when TERMINATED (M6)."""
     @_builtins.property
     def training(self) -> Global___TrainingSpec: ...
     @_builtins.property
@@ -296,10 +299,11 @@ class Task(_message.Message):
         priority: _builtins.int = ...,
         etag: _builtins.str = ...,
         looks: _model_pb2.TrainingLooks | None = ...,
+        terminator: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "end_time", b"end_time", "export", b"export", "failure", b"failure", "looks", b"looks", "prediction", b"prediction", "progress", b"progress", "spec", b"spec", "start_time", b"start_time", "training", b"training", "wait", b"wait"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "creator", b"creator", "end_time", b"end_time", "etag", b"etag", "export", b"export", "failure", b"failure", "looks", b"looks", "model_version", b"model_version", "name", b"name", "phase", b"phase", "prediction", b"prediction", "priority", b"priority", "progress", b"progress", "recoveries", b"recoveries", "report", b"report", "revision", b"revision", "spec", b"spec", "stages", b"stages", "start_time", b"start_time", "state", b"state", "terminating", b"terminating", "training", b"training", "wait", b"wait", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "create_time", b"create_time", "creator", b"creator", "end_time", b"end_time", "etag", b"etag", "export", b"export", "failure", b"failure", "looks", b"looks", "model_version", b"model_version", "name", b"name", "phase", b"phase", "prediction", b"prediction", "priority", b"priority", "progress", b"progress", "recoveries", b"recoveries", "report", b"report", "revision", b"revision", "spec", b"spec", "stages", b"stages", "start_time", b"start_time", "state", b"state", "terminating", b"terminating", "terminator", b"terminator", "training", b"training", "wait", b"wait", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_spec: _TypeAlias = _typing.Literal["training", "prediction", "export"]  # noqa: Y015
     _WhichOneofArgType_spec: _TypeAlias = _typing.Literal["spec", b"spec"]  # noqa: Y015
@@ -683,7 +687,7 @@ Global___WaitReason: _TypeAlias = WaitReason  # noqa: Y015
 
 @_typing.final
 class Failure(_message.Message):
-    """T5."""
+    """T5, M6."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -691,12 +695,19 @@ class Failure(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     MESSAGE_ZH_FIELD_NUMBER: _builtins.int
     LOG_TAIL_FIELD_NUMBER: _builtins.int
+    REMEDY_FIELD_NUMBER: _builtins.int
+    REMEDY_ZH_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """OUT_OF_MEMORY, NAN_LOSS, NO_SAMPLES, CLASS_WITHOUT_SAMPLES, CHILD_DIED, INFRASTRUCTURE_RETRIES, …."""
+    """OUT_OF_MEMORY, NAN_LOSS, CODE_ON_ONE_SIDE, CHILD_DIED, INFRASTRUCTURE_RETRIES, …."""
     message: _builtins.str
+    """The cause."""
     message_zh: _builtins.str
     log_tail: _builtins.str
     """The end of the log."""
+    remedy: _builtins.str
+    """Output only: what to do about it."""
+    remedy_zh: _builtins.str
+    """Output only."""
     def __init__(
         self,
         *,
@@ -704,10 +715,12 @@ class Failure(_message.Message):
         message: _builtins.str = ...,
         message_zh: _builtins.str = ...,
         log_tail: _builtins.str = ...,
+        remedy: _builtins.str = ...,
+        remedy_zh: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "log_tail", b"log_tail", "message", b"message", "message_zh", b"message_zh"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "log_tail", b"log_tail", "message", b"message", "message_zh", b"message_zh", "remedy", b"remedy", "remedy_zh", b"remedy_zh"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -751,6 +764,7 @@ class NonconformingSample(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     WIDTH_FIELD_NUMBER: _builtins.int
     HEIGHT_FIELD_NUMBER: _builtins.int
+    MESSAGE_ZH_FIELD_NUMBER: _builtins.int
     file: _builtins.str
     """`{code}/{file}`."""
     data_path: _builtins.str
@@ -762,7 +776,10 @@ class NonconformingSample(_message.Message):
     """
     message: _builtins.str
     width: _builtins.int
+    """Of the file; 0 where it could not be told."""
     height: _builtins.int
+    message_zh: _builtins.str
+    """Empty where a decoder said it, in English."""
     def __init__(
         self,
         *,
@@ -773,10 +790,11 @@ class NonconformingSample(_message.Message):
         message: _builtins.str = ...,
         width: _builtins.int = ...,
         height: _builtins.int = ...,
+        message_zh: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_path", b"data_path", "file", b"file", "height", b"height", "message", b"message", "reason", b"reason", "sha256", b"sha256", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data_path", b"data_path", "file", b"file", "height", b"height", "message", b"message", "message_zh", b"message_zh", "reason", b"reason", "sha256", b"sha256", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -799,7 +817,7 @@ class TaskTransition(_message.Message):
     revision: _builtins.int
     to: Global___TaskState.ValueType
     cause: _builtins.str
-    """Who caused it: `users/…`, or `workers/…`, or `services/…`."""
+    """Who caused it: `users/…`, or `workers/…`, or `services/…`. Of TERMINATED who asked for it."""
     attempt: _builtins.int
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp: ...

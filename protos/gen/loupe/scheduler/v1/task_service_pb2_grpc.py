@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.api import httpbody_pb2 as google_dot_api_dot_httpbody__pb2
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from loupe.scheduler.v1 import task_pb2 as loupe_dot_scheduler_dot_v1_dot_task__pb2
 from loupe.scheduler.v1 import task_service_pb2 as loupe_dot_scheduler_dot_v1_dot_task__service__pb2
@@ -111,6 +112,11 @@ class TaskServiceStub:
                 '/loupe.scheduler.v1.TaskService/ListNonconformingSamples',
                 request_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListNonconformingSamplesRequest.SerializeToString,
                 response_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListNonconformingSamplesResponse.FromString,
+                _registered_method=True)
+        self.DownloadNonconformingSamples = channel.unary_stream(
+                '/loupe.scheduler.v1.TaskService/DownloadNonconformingSamples',
+                request_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.DownloadNonconformingSamplesRequest.SerializeToString,
+                response_deserializer=google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
                 _registered_method=True)
         self.LinkContactSheet = channel.unary_unary(
                 '/loupe.scheduler.v1.TaskService/LinkContactSheet',
@@ -232,6 +238,13 @@ class TaskServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DownloadNonconformingSamples(self, request, context):
+        """All of them as CSV (UTF-8 with a byte order mark, for spreadsheets), a header first (M1a).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def LinkContactSheet(self, request, context):
         """A link to a JPEG of what augmentation does to some of the training's samples, good for a few minutes (M1, W10).
         """
@@ -322,6 +335,11 @@ def add_TaskServiceServicer_to_server(servicer, server):
                     servicer.ListNonconformingSamples,
                     request_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListNonconformingSamplesRequest.FromString,
                     response_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListNonconformingSamplesResponse.SerializeToString,
+            ),
+            'DownloadNonconformingSamples': grpc.unary_stream_rpc_method_handler(
+                    servicer.DownloadNonconformingSamples,
+                    request_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.DownloadNonconformingSamplesRequest.FromString,
+                    response_serializer=google_dot_api_dot_httpbody__pb2.HttpBody.SerializeToString,
             ),
             'LinkContactSheet': grpc.unary_unary_rpc_method_handler(
                     servicer.LinkContactSheet,
@@ -740,6 +758,33 @@ class TaskService:
             '/loupe.scheduler.v1.TaskService/ListNonconformingSamples',
             loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListNonconformingSamplesRequest.SerializeToString,
             loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListNonconformingSamplesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DownloadNonconformingSamples(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/loupe.scheduler.v1.TaskService/DownloadNonconformingSamples',
+            loupe_dot_scheduler_dot_v1_dot_task__service__pb2.DownloadNonconformingSamplesRequest.SerializeToString,
+            google_dot_api_dot_httpbody__pb2.HttpBody.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from google.api import httpbody_pb2 as _httpbody_pb2
 from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from loupe.scheduler.v1 import task_pb2 as _task_pb2
@@ -65,6 +66,8 @@ class TaskServiceStub:
     ReadLog: _grpc.UnaryStreamMultiCallable[_task_service_pb2.ReadLogRequest, _task_service_pb2.ReadLogResponse]
     """A network's log from a line on; follows it live if asked (M3)."""
     ListNonconformingSamples: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ListNonconformingSamplesRequest, _task_service_pb2.ListNonconformingSamplesResponse]
+    DownloadNonconformingSamples: _grpc.UnaryStreamMultiCallable[_task_service_pb2.DownloadNonconformingSamplesRequest, _httpbody_pb2.HttpBody]
+    """All of them as CSV (UTF-8 with a byte order mark, for spreadsheets), a header first (M1a)."""
     LinkContactSheet: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.LinkContactSheetRequest, _task_service_pb2.LinkContactSheetResponse]
     """A link to a JPEG of what augmentation does to some of the training's samples, good for a few minutes (M1, W10)."""
     ListTaskTransitions: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ListTaskTransitionsRequest, _task_service_pb2.ListTaskTransitionsResponse]
@@ -104,6 +107,8 @@ class TaskServiceAsyncStub(TaskServiceStub):
     ReadLog: _aio.UnaryStreamMultiCallable[_task_service_pb2.ReadLogRequest, _task_service_pb2.ReadLogResponse]  # type: ignore[assignment]
     """A network's log from a line on; follows it live if asked (M3)."""
     ListNonconformingSamples: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ListNonconformingSamplesRequest, _task_service_pb2.ListNonconformingSamplesResponse]  # type: ignore[assignment]
+    DownloadNonconformingSamples: _aio.UnaryStreamMultiCallable[_task_service_pb2.DownloadNonconformingSamplesRequest, _httpbody_pb2.HttpBody]  # type: ignore[assignment]
+    """All of them as CSV (UTF-8 with a byte order mark, for spreadsheets), a header first (M1a)."""
     LinkContactSheet: _aio.UnaryUnaryMultiCallable[_task_service_pb2.LinkContactSheetRequest, _task_service_pb2.LinkContactSheetResponse]  # type: ignore[assignment]
     """A link to a JPEG of what augmentation does to some of the training's samples, good for a few minutes (M1, W10)."""
     ListTaskTransitions: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ListTaskTransitionsRequest, _task_service_pb2.ListTaskTransitionsResponse]  # type: ignore[assignment]
@@ -230,6 +235,14 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_service_pb2.ListNonconformingSamplesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_service_pb2.ListNonconformingSamplesResponse, _abc.Awaitable[_task_service_pb2.ListNonconformingSamplesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def DownloadNonconformingSamples(
+        self,
+        request: _task_service_pb2.DownloadNonconformingSamplesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_httpbody_pb2.HttpBody], _abc.AsyncIterator[_httpbody_pb2.HttpBody]]:
+        """All of them as CSV (UTF-8 with a byte order mark, for spreadsheets), a header first (M1a)."""
 
     @_abc_1.abstractmethod
     def LinkContactSheet(
