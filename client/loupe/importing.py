@@ -19,7 +19,7 @@ from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_
 from loupe.text import as_utf8
 from loupe.translation import sentence
 from loupe.unusable import Unusable
-from loupe.walking import LeftOut, fault_of, open_file
+from loupe.walking import MAX_FILE_BYTES, LeftOut, fault_of, open_file, too_large
 
 _BATCH = 200
 """Samples a round. A call may add 500 and ask for 1000 objects, of which a sample has up to two."""
@@ -417,6 +417,8 @@ def _read(source: Path | GeneratedBytes, which: str = "") -> _Content:
                 return _Content(source, hashlib.sha256(data).hexdigest(), len(data), kept)
             with open_file(source) as file:
                 before = os.fstat(file.fileno())
+                if before.st_size > MAX_FILE_BYTES:
+                    raise too_large()
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
                 after = os.fstat(file.fileno())
                 size = file.tell()
@@ -469,6 +471,7 @@ _BY_REASON = {
     "CHANGED": sentence("the file changed while it was read; import it again when it is written"),
     "VANISHED": sentence("the file vanished during the import; restore it and import it again"),
     "UNREADABLE": sentence("the file cannot be read; check its permissions"),
+    "TOO_LARGE": sentence("the file is too large; make it smaller, or move it out of the folder"),
     "BITS": sentence("the picture is not as --bits says; correct --bits, or save it as upright 16-bit grey"),
     "BAD_ANNOTATION": sentence("the annotation cannot be drawn; draw it again"),
     "BAD_PICTURE": sentence("the image inside of the annotation file cannot be read; replace it"),

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from loupe.text import as_utf8, encodable
 
+MAX_FILE_BYTES = 64 * 2**20
+"""The registry's limit of a picture or mask. A larger file, which may be a hole of terabytes, is not read."""
 _KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -105,10 +107,18 @@ def open_file(path: Path) -> BufferedReader:
     return file
 
 
-def read_file(path: Path) -> bytes:
-    """The bytes of a regular file; OSError."""
+def read_file(path: Path, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+    """The bytes of a regular file; OSError, EFBIG for one that is larger than that."""
     with open_file(path) as file:
-        return file.read()
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise too_large(max_bytes)
+    return data
+
+
+def too_large(max_bytes: int = MAX_FILE_BYTES) -> OSError:
+    """The fault of a file that is larger than that."""
+    return OSError(errno.EFBIG, f"it is larger than {max_bytes:,} bytes")
 
 
 def fault_of(error: OSError) -> tuple[str, str]:
@@ -119,6 +129,8 @@ def fault_of(error: OSError) -> tuple[str, str]:
             "it was there when the folder was listed and is gone; import again if it comes back",
         )
     fact = error.strerror or type(error).__name__
+    if error.errno == errno.EFBIG:
+        return "TOO_LARGE", f"{fact}; make it smaller, or move it out of the folder"
     remedy = "; mend its permissions" if isinstance(error, PermissionError) else ""
     return "UNREADABLE", f"it cannot be read: {fact}{remedy}"
 
