@@ -17,7 +17,7 @@ from loupe.errors import Unavailable
 from loupe.folders import FolderListing, FoundSample, GeneratedBytes
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 from loupe.text import as_utf8
-from loupe.translation import sentence
+from loupe.translation import Sentence, sentence
 from loupe.unusable import Unusable
 from loupe.walking import MAX_FILE_BYTES, LeftOut, fault_of, open_file, too_large
 
@@ -113,7 +113,7 @@ class _Hashed:
         """What is wrong with it, where contents of these hashes are unusable."""
         for content, which in ((self.image, ""), (self.mask, _OF_MASK)):
             if content is not None and (found := unusable.get(content.sha256)):
-                return Unusable(found.reason, f"{which}{found.message}")
+                return _of(which, found)
         return None
 
     def without_mask(self) -> "_Hashed":
@@ -156,7 +156,14 @@ class _Content:
 
 
 def _changed() -> Unusable:
-    return Unusable("CHANGED", "it changed while it was read; import again when nothing writes to it")
+    return Unusable(
+        "CHANGED", *sentence("it changed while it was read; import again when nothing writes to it")
+    )
+
+
+def _of(which: str, fault: Unusable) -> Unusable:
+    """The fault of a sample's picture, or of its mask."""
+    return Unusable(fault.reason, f"{which}{fault.message}", fault.message_zh) if which else fault
 
 
 class SampleImport:
@@ -229,7 +236,11 @@ class SampleImport:
         again = {item.file for item in outcomes if item.reason in _SENT_AGAIN}
         repeated = [item for item in hashed if item.sample.file in again]
         outcomes = await self._offer_again(parent, outcomes, repeated, tally, threads)
-        bad_masks = {item.file: item.message for item in outcomes if item.reason == "BAD_MASK"}
+        bad_masks = {
+            item.file: Sentence(item.message, item.message_zh)
+            for item in outcomes
+            if item.reason == "BAD_MASK"
+        }
         guessed = [item for item in hashed if item.sample.mask_is_guess and item.sample.file in bad_masks]
         alone = [item.without_mask() for item in guessed]
         final = await self._offer_again(parent, outcomes, alone, tally, threads)
@@ -372,7 +383,7 @@ async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
 def _masks_left_out(
     samples: Iterable[FoundSample],
     outcomes: Iterable[dataset_pb2.SampleOutcome],
-    no_masks: Mapping[str, str],
+    no_masks: Mapping[str, Sentence],
 ) -> Iterator[LeftOut]:
     """A line for each file that looked like a mask and became none, by itself or for its refused picture.
 
@@ -386,15 +397,31 @@ def _masks_left_out(
         picture = PurePosixPath(sample.place)
         name = as_utf8(sample.mask.name)
         file = str(picture.with_name(name))
-        rename = f"rename {name} if it is a picture" if sample.mask_is_guess else ""
         outcome = refused.get(sample.file)
         if outcome is not None and not is_of_mask(outcome):
-            remedy = f"mend {picture.name}, or {rename}" if rename else f"mend {picture.name}"
-            why = f"the mask of {picture.name}, which is refused ({outcome.reason}); {remedy}"
-            yield LeftOut(file, "PICTURE_REFUSED", f"looks like {why}" if rename else why)
+            if sample.mask_is_guess:
+                why = sentence(
+                    "looks like the mask of {picture}, which is refused ({reason}); mend {picture}, or "
+                    "rename {name} if it is a picture",
+                    picture=picture.name,
+                    reason=outcome.reason,
+                    name=name,
+                )
+            else:
+                why = sentence(
+                    "the mask of {picture}, which is refused ({reason}); mend {picture}",
+                    picture=picture.name,
+                    reason=outcome.reason,
+                )
+            yield LeftOut(file, "PICTURE_REFUSED", *why)
         elif outcome is None and sample.file in no_masks:
-            why = f"{no_masks[sample.file]}. {picture.name} is taken without it; {rename}"
-            yield LeftOut(file, "BAD_MASK", why)
+            why = sentence(
+                "{why}. {picture} is taken without it; rename {name} if it is a picture",
+                why=no_masks[sample.file],
+                picture=picture.name,
+                name=name,
+            )
+            yield LeftOut(file, "BAD_MASK", *why)
 
 
 def _hash(sample: FoundSample) -> _Hashed | dataset_pb2.SampleOutcome:
@@ -426,7 +453,7 @@ def _read(source: Path | GeneratedBytes, which: str = "") -> _Content:
                 raise _changed()
             return _Content(source, sha256, size)
     except Unusable as unusable:
-        raise Unusable(unusable.reason, f"{which}{unusable.message}") from unusable
+        raise _of(which, unusable) from unusable
 
 
 def _opened(files: Sequence[_Content]) -> IO[bytes]:
@@ -462,17 +489,5 @@ def _set_aside(sample: FoundSample, unusable: Unusable) -> dataset_pb2.SampleOut
         outcome=ImportOutcome.OUTCOME_REJECTED,
         reason=unusable.reason,
         message=unusable.message,
-        message_zh=_BY_REASON.get(unusable.reason, sentence("the file cannot be read")).chinese,
+        message_zh=unusable.message_zh,
     )
-
-
-# The English message of a fault says more than its reason does; Chinese says the reason.
-_BY_REASON = {
-    "CHANGED": sentence("the file changed while it was read; import it again when it is written"),
-    "VANISHED": sentence("the file vanished during the import; restore it and import it again"),
-    "UNREADABLE": sentence("the file cannot be read; check its permissions"),
-    "TOO_LARGE": sentence("the file is too large; make it smaller, or move it out of the folder"),
-    "BITS": sentence("the picture is not as --bits says; correct --bits, or save it as upright 16-bit grey"),
-    "BAD_ANNOTATION": sentence("the annotation cannot be drawn; draw it again"),
-    "BAD_PICTURE": sentence("the image inside of the annotation file cannot be read; replace it"),
-}
