@@ -222,9 +222,7 @@ def complete(
         # One that lies deeper than pictures may was named with them.
         listing = replace(listing, left_out=tuple(item for item in listing.left_out if item.file != table))
     if options.bits:
-        listing = replace(
-            listing, bits=options.bits, samples=tuple(_scaled(one, options.bits) for one in listing.samples)
-        )
+        listing = scaled(listing, options.bits)
     mentioned = {item.file for item in listing.left_out if not item.is_part}
     others = (
         _not_used(name, table) for name in walked.files if name not in all_used and name not in mentioned
@@ -259,6 +257,11 @@ def name_of_format(file: str) -> str:
     """What people call the format of a file that is not taken, by its extension."""
     suffix = PurePosixPath(file).suffix[1:]
     return {"webp": "WebP"}.get(suffix.lower(), suffix.upper()) or "a file without an extension"
+
+
+def scaled(listing: FolderListing, bits: int) -> FolderListing:
+    """The listing with pictures of 16 bits scaled, of which so many are significant (D6)."""
+    return replace(listing, bits=bits, samples=tuple(_scaled(one, bits) for one in listing.samples))
 
 
 def _scaled(sample: FoundSample, bits: int) -> FoundSample:

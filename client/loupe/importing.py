@@ -14,7 +14,8 @@ from typing import IO, Any
 
 import urllib3
 from loupe.errors import Unavailable
-from loupe.folders import FolderListing, FoundSample, GeneratedBytes
+from loupe.extras import IMPORT, needs
+from loupe.folders import FolderListing, FoundSample, GeneratedBytes, scaled
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 from loupe.text import as_utf8
 from loupe.translation import Sentence, sentence
@@ -63,6 +64,14 @@ class ImportResult:
     """Files of one code with the same bytes, which may fall on both sides of a split (D2, D3)."""
     left_out: tuple[LeftOut, ...] = ()
     """Files that looked like masks and are none (D5), and the masks of pictures that were refused (D7)."""
+    size_bytes: int = 0
+    """Of all pictures and masks that could be read."""
+    bits: int = 0
+    """By which deep pictures were scaled: those of the listing, or of the data path (D6)."""
+    report: str = ""
+    """The name under which the registry keeps the report."""
+    report_fault: str = ""
+    """Why it keeps none."""
 
     def count(self, outcome: int) -> int:
         """How many candidates had that outcome."""
@@ -92,6 +101,7 @@ class _Tally:
     done: int = 0
     uploaded: int = 0
     uploaded_bytes: int = 0
+    size_bytes: int = 0
     outcomes: list[dataset_pb2.SampleOutcome] = field(default_factory=list)
     files: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     """By code and the content's hash."""
@@ -176,6 +186,7 @@ class SampleImport:
     ) -> None:
         self._datasets = datasets
         self._on_progress = on_progress
+        self._bits = 0
         self._http = urllib3.PoolManager(
             maxsize=_THREADS,
             retries=urllib3.Retry(
@@ -197,10 +208,17 @@ class SampleImport:
             dataset_service_pb2.CreateDataPathRequest(
                 parent=dataset,
                 data_path_id=path,
-                data_path=dataset_pb2.DataPath(description=description, mask_codes=listing.mask_codes),
+                data_path=dataset_pb2.DataPath(
+                    description=description, mask_codes=listing.mask_codes, bits=listing.bits
+                ),
                 allow_existing=True,
             )
         )
+        if data_path.bits and not listing.bits:
+            with needs(IMPORT):
+                import PIL.Image  # noqa: F401, PLC0415 -- an extra
+            listing = scaled(listing, data_path.bits)
+        self._bits = listing.bits
         tally = _Tally(total=len(listing.samples))
         self._tell(tally)
         batches = [listing.samples[start : start + _BATCH] for start in range(0, tally.total, _BATCH)]
@@ -220,6 +238,8 @@ class SampleImport:
             outcomes=tuple(sorted(tally.outcomes, key=lambda outcome: outcome.file)),
             uploaded=tally.uploaded,
             uploaded_bytes=tally.uploaded_bytes,
+            size_bytes=tally.size_bytes,
+            bits=self._bits,
             identical=tuple(sorted(tuple(sorted(files)) for files in tally.files.values() if len(files) > 1)),
             left_out=tuple(sorted(tally.left_out, key=lambda item: item.file)),
         )
@@ -232,6 +252,7 @@ class SampleImport:
         hashed = [item for item in read if isinstance(item, _Hashed)]
         for item in hashed:
             tally.files.setdefault((item.sample.code, item.image.sha256), []).append(item.sample.file)
+            tally.size_bytes += sum(content.size for content in item.contents)
         outcomes = await self._offer(parent, hashed, tally, threads)
         again = {item.file for item in outcomes if item.reason in _SENT_AGAIN}
         repeated = [item for item in hashed if item.sample.file in again]
@@ -306,6 +327,7 @@ class SampleImport:
         answer = await self._datasets.AddSamples(
             dataset_service_pb2.AddSamplesRequest(
                 parent=parent,
+                bits=self._bits,
                 candidates=[
                     dataset_pb2.SampleCandidate(
                         file=item.sample.file,

@@ -25,6 +25,7 @@ from unittest import mock
 from loupe import folders, importing, reading, walking
 from loupe.commands.data import import_json, import_summary
 from loupe.folders import FolderListing, FolderUnreadable, ImportOptions
+from loupe.import_report import keep_report
 from loupe.importing import ImportOutcome, ImportResult, SampleImport
 from loupe.reading import read_data
 from loupe.registry.v1 import dataset_service_pb2, dataset_service_pb2_grpc
@@ -211,6 +212,9 @@ class Folders(Target):
         result: ImportResult = self._loop.run_until_complete(work)
         if (made := sum(calls.made.values())) > _MOST_CALLS:
             raise Broken(f"{made} calls for {len(listing.samples)} samples: {dict(calls.made)}")
+        name, fault = self._loop.run_until_complete(keep_report(self._stub, listing, result))
+        if not name:
+            raise Broken(f"the report is not kept: {fault}")
         report = import_json(listing, result)
         json.dumps(report).encode()
         told = io.StringIO()
