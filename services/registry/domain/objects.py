@@ -125,8 +125,8 @@ _BY_REASON = {
     ),
     RejectReason.BAD_MASK: sentence("the mask cannot be used"),
     RejectReason.OTHER_BITS: sentence(
-        "the file has 16 bits, and the path's pictures are scaled by another number of significant bits; "
-        "import it with that of the path"
+        "the file has 16 bits, and the path says how many of them are significant; import it with loupe data "
+        "import, which scales it"
     ),
 }
 

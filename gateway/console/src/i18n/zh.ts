@@ -537,6 +537,8 @@ export const zh = {
     group: "分组",
     hasMask: "有掩膜",
     import: "导入样本",
+    importReports: "导入报告",
+    reportSaved: "查看本次导入报告",
     importTitle: "导入样本文件夹",
     dropHere: "将文件夹拖到此处",
     layout:
@@ -554,6 +556,7 @@ export const zh = {
     groupsTwin: (header: string) => `groups.csv 的文件列或分组列重复：“${header}”，请删除其一`,
     groupsTwice: (file: string, one: string, other: string) => `groups.csv 将 ${file} 同时归入 ${one} 和 ${other}，请只保留一个分组`,
     leftOut: (n: number, names: string) => `${n} 个文件将被忽略（不是 code 文件夹中的图片、隐藏、重名或无法打开）：${names}`,
+    tooLarge: "文件超过 64 MiB；请缩小文件，或将其移出该文件夹",
     unreadable: "文件无法读取、已消失或已变化；请重新选择文件夹",
     unclearMasks: (n: number, names: string) => `${n} 个文件疑似掩膜，但无法确定属于哪张图片：${names}。已忽略；每张图片只应有一个同名掩膜`,
     notAMask: (why: string) => `${why}。其图片已导入，不带掩膜；若该文件是图片，请改名`,
