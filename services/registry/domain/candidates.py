@@ -195,8 +195,8 @@ def judge(
     if not same_bits and image.is_deep:
         return Rejection(
             RejectReason.OTHER_BITS,
-            "the file has 16 bits, and the path says how many of them are significant; import it with loupe data "
-            "import, which scales it",
+            "the file has 16 bits, and the path says how many of them are significant; import it with loupe "
+            "data import, which scales it",
         )
     if candidate.mask_sha256 is not None:
         fault = _mask_fault(image, objects[candidate.mask_sha256], mask_codes)

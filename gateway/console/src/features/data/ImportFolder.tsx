@@ -218,7 +218,7 @@ export default function ImportFolder({
             />
           )}
           {found.left.length > 0 && (
-            <small className="dim">{t.datasets.leftOut(found.left.length, found.left.slice(0, 3).map(({ path }) => path).join(", "))}</small>
+            <small className="dim">{t.datasets.leftOut(found.left.length, some(found.left))}</small>
           )}
         </div>
       )}
@@ -239,6 +239,12 @@ export default function ImportFolder({
 function offered(paths: string[][] | undefined, at: 0 | 1): { value: string }[] {
   return [...new Set(paths?.map((one) => one[at] ?? ""))].map((value) => ({ value }));
 }
+
+const some = (left: Listing["left"]) =>
+  left
+    .slice(0, 3)
+    .map(({ path }) => path)
+    .join(", ");
 
 function faultText(fault: GroupsFault, t: Words): string {
   switch (fault.kind) {

@@ -42,9 +42,7 @@ export default function ImportReports(): ReactNode {
             columns={[
               {
                 title: words.imported,
-                render: (_, { name, createTime }) => (
-                  <Link to={`/datasets/${dataset}/${path}/imports/${lastPart(name)}`}>{time(createTime, language)}</Link>
-                ),
+                render: (_, { name, createTime }) => <Link to={lastPart(name)}>{time(createTime, language)}</Link>,
               },
               { title: words.by, render: (_, { creator }) => lastPart(creator) },
               { title: words.folder, dataIndex: "folder" },

@@ -86,7 +86,8 @@ export async function keepReport(
   const importReportId = [...crypto.getRandomValues(new Uint8Array(8))]
     .map((byte) => byte.toString(16).padStart(2, "0"))
     .join("");
-  for (let firstLine = 0; firstLine === 0 || firstLine < Math.min(lines.length, MOST_LINES); firstLine += LINES_A_CALL) {
+  const kept = Math.min(lines.length, MOST_LINES);
+  for (let firstLine = 0; firstLine === 0 || firstLine < kept; firstLine += LINES_A_CALL) {
     await api.post("/v1/datasets/{dataset}/paths/{path}/importReports", {
       path,
       body: { importReportId, importReport, firstLine, lines: lines.slice(firstLine, firstLine + LINES_A_CALL) },

@@ -347,7 +347,8 @@ export async function importInto(
         body: { candidates: offered.filter((one) => !lost(one)) },
         signal,
       });
-      return [...answer.outcomes, ...offered.filter(lost).map(({ file }) => setAside(file, "UNREADABLE", (words) => words.unreadable))];
+      const unsent = offered.filter(lost).map(({ file }) => setAside(file, "UNREADABLE", (words) => words.unreadable));
+      return [...answer.outcomes, ...unsent];
     };
     let outcomes = await offer(hashed);
     const offerAgain = async (refused: Schemas["SampleOutcome"][], change: Partial<Hashed>) => {
