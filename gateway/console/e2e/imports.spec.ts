@@ -57,7 +57,7 @@ async function importFolder(person: Person, dataset: string): Promise<void> {
   await expect(primary).toHaveText(named(t.common.close));
   const link = form.getByRole("link", { name: t.datasets.reportSaved });
   await expect(link).toBeVisible();
-  await person.shoot("import-with-report");
+  await person.shoot(`import-with-report-${person.language}`);
   await link.click();
 }
 
@@ -71,38 +71,38 @@ test("a person looks at the report of an import", async ({ page, person, languag
   await test.step("every file that was not taken has its reason", async () => {
     await expect(row("TTFBS/empty.png")).toContainText("EMPTY");
     await expect(row("TTFBS/words.png")).toContainText("NOT_AN_IMAGE");
-    await expect(row("odd/TTFBS/moving.gif")).toContainText(words.reasons["OTHER_FORMAT"] ?? "");
-    await expect(row("odd/notes.txt")).toContainText(words.kinds.KIND_LEFT_OUT);
-    await expect(row("odd/.cache/a.png")).toContainText("HIDDEN");
+    await expect(row("TTFBS/moving.gif")).toContainText(words.reasons["OTHER_FORMAT"] ?? "");
+    await expect(row("notes.txt")).toContainText(words.kinds.KIND_LEFT_OUT);
+    await expect(row(".cache/a.png")).toContainText("HIDDEN");
     await expect(row("TPFIP/lost.mask.png")).toContainText("AMBIGUOUS_MASK");
     await expect(row("TTFBS/again.png").getByRole("img")).toBeVisible();
     await expect(page.getByText(words.filesText("9", "5", "4"))).toBeVisible();
     await expect(page.getByText(words.samplesText("5", "3", "0", "0", "2"))).toBeVisible();
-    await person.shoot("import-report", { fullPage: true });
+    await person.shoot(`import-report-${person.language}`, { fullPage: true });
   });
 
   await test.step("it is filtered", async () => {
     await person.choose(words.reasonCode, "HIDDEN (1)");
     await expect(row("TTFBS/empty.png")).toBeHidden();
-    await expect(row("odd/.cache/a.png")).toBeVisible();
+    await expect(row(".cache/a.png")).toBeVisible();
     await page.getByRole("searchbox", { name: words.fileContains }).fill("nothing");
     await expect(page.getByText(words.noMatch)).toBeVisible();
-    await person.shoot("import-report-empty");
+    await person.shoot(`import-report-empty-${person.language}`);
   });
 
   await test.step("it is downloaded, whatever the filter is", async () => {
     const coming = page.waitForEvent("download");
     await person.button(words.download("CSV")).click();
-    const lines = readFileSync(await (await coming).path(), "utf8").trim().split("\n");
+    const lines = readFileSync(await (await coming).path(), "utf8").split("\n");
     expect(lines[0]).toBe("\ufeffkind,file,reason,message,message_zh,sample_file");
-    expect(lines.length).toBeGreaterThan(7);
+    expect(lines.length).toBeGreaterThan(8);
   });
 
   await test.step("it is found again from the data path", async () => {
     await page.goto(`/datasets/${dataset}/line-1`);
     await person.button(t.datasets.importReports).click();
     await expect(page.getByRole("row")).toHaveCount(2);
-    await person.shoot("import-reports");
+    await person.shoot(`import-reports-${person.language}`);
     await page.getByRole("table").getByRole("link").first().click();
     await expect(row("TTFBS/empty.png")).toBeVisible();
   });

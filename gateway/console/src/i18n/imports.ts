@@ -10,9 +10,8 @@ type Kind =
   | "KIND_DUPLICATE";
 
 const zh = {
-  title: "导入报告",
+  titleOfOne: (path: string) => `${path} 的一次导入`,
   titleOf: (path: string) => `${path} 的导入报告`,
-  show: "查看导入报告",
   none: "该数据路径还没有导入报告。",
   kept: "每个数据路径保留最近 20 次导入的报告。",
   imported: "导入时间",
@@ -69,9 +68,8 @@ const zh = {
 };
 
 const en: typeof zh = {
-  title: "Reports of imports",
+  titleOfOne: (path) => `An import into ${path}`,
   titleOf: (path) => `Imports into ${path}`,
-  show: "Show the report",
   none: "No import into this path was reported yet.",
   kept: "The reports of a path's last 20 imports are kept.",
   imported: "Imported",

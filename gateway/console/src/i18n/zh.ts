@@ -84,6 +84,7 @@ export const zh = {
     DATA_PATH_PINNED: () => "该数据路径已被任务的快照引用，必须保留",
     DATA_PATH_CHANGED: () => "该数据路径已被更改；请刷新后重试",
     DATA_PATH_EMPTY: () => "该数据路径中没有样本；请先导入",
+    BITS_DIFFER: () => "该数据路径中的 16 位图片是按另一有效位数导入的；请使用相同的有效位数，或导入到另一路径",
     MASK_CODES_DIFFER: () => "掩膜的 code 顺序与该数据路径已声明的不一致；请保持顺序并把新 code 加在末尾，或导入到另一路径",
     RELABEL_MARK_APPLIED: () => "该标注更正已应用；如需撤销，请重新预测并再次标注",
     PICTURE_UNREADABLE: () => "图片无法显示；可以下载原图",

@@ -222,7 +222,6 @@ export default function ImportFolder({
           )}
         </div>
       )}
-      {progress && <ImportStatus progress={progress} running={running} />}
       {report && (
         <p>
           <Link to={report} onClick={onClose}>
@@ -230,6 +229,7 @@ export default function ImportFolder({
           </Link>
         </p>
       )}
+      {progress && <ImportStatus progress={progress} running={running} />}
       {error && <Failure error={error} />}
     </Modal>
   );

@@ -71,7 +71,7 @@ export default function ImportReport(): ReactNode {
   };
   return (
     <Page
-      title={`${dataset} / ${path}: ${words.title}`}
+      title={words.titleOfOne(`${dataset} / ${path}`)}
       actions={(["csv", "json"] as const).map((suffix) => (
         <Button
           key={suffix}

@@ -44,8 +44,8 @@ describe("the report of an import in the browser (D7)", () => {
       ["KIND_LEFT_OUT", "A/c.png", "BAD_MASK", ""],
       ["KIND_LEFT_OUT", "A/d.png", "PICTURE_REFUSED", ""],
       ["KIND_LEFT_OUT", "A/lost.mask.png", "AMBIGUOUS_MASK", ""],
-      ["KIND_LEFT_OUT", "top/A/a\u202e\\u001bb.gif", "OTHER_FORMAT", ""],
-      ["KIND_LEFT_OUT", "top/=1+1.txt", "NOT_AN_IMAGE", ""],
+      ["KIND_LEFT_OUT", "A/a\u202e\\u001bb.gif", "OTHER_FORMAT", ""],
+      ["KIND_LEFT_OUT", "=1+1.txt", "NOT_AN_IMAGE", ""],
     ]);
     for (const { message, messageZh } of lines) {
       expect(message).not.toBe("");

@@ -15,7 +15,7 @@ type Told = readonly [english: string, chinese: string];
 const both = (text: (words: ImportWords) => string): Told => [text(importWords.en), text(importWords.zh)];
 
 /** A line for every file that was not taken, or taken with doubt. */
-export function reportLines({ left, unclearMasks }: Listing, progress: ImportProgress): Line[] {
+export function reportLines({ folder, left, unclearMasks }: Listing, progress: ImportProgress): Line[] {
   const line = (
     kind: Line["kind"],
     file: string,
@@ -49,7 +49,7 @@ export function reportLines({ left, unclearMasks }: Listing, progress: ImportPro
       line("KIND_LEFT_OUT", file, "PICTURE_REFUSED", [ofRefused("en", image), ofRefused("zh", image)]),
     ),
     ...unclearMasks.map((file) => line("KIND_LEFT_OUT", file, "AMBIGUOUS_MASK", of("AMBIGUOUS_MASK"))),
-    ...left.map(({ path, reason }) => line("KIND_LEFT_OUT", path, reason, of(reason))),
+    ...left.map(({ path, reason }) => line("KIND_LEFT_OUT", below(path, folder), reason, of(reason))),
   ];
 }
 
@@ -115,6 +115,11 @@ export function reportCsv(lines: readonly Line[]): string {
 /** `left out` of `KIND_LEFT_OUT`. */
 function kindWord(kind: string): string {
   return kind.replace("KIND_", "").replaceAll("_", " ").toLowerCase();
+}
+
+/** A path below the folder, if all files lie in one. */
+function below(path: string, folder: string): string {
+  return folder ? path.slice(folder.length + 1) : path;
 }
 
 /** A text as the registry keeps it: names may hold what cannot be shown, and texts have an end. */

@@ -37,7 +37,7 @@ export type GroupsFault =
 
 export interface Listing {
   candidates: Candidate[];
-  /** The first folder of the paths, and how many files there are. */
+  /** The folder of all files, if there is one, and how many files there are. */
   folder: string;
   found: number;
   /** All files that are neither a sample, nor its mask, nor the table of groups, each with its reason (D7). */
@@ -116,13 +116,14 @@ export async function listing(files: readonly FoundFile[]): Promise<Listing> {
     unclearMasks.push(...masks.filter((one) => one !== mask).map(({ path }) => path));
   }
   unclearMasks.push(...[...named.values()].flat().map(({ path }) => path));
+  const top = files[0]?.path.split("/")[0] ?? "";
   candidates.sort((a, b) => (a.file < b.file ? -1 : 1));
   const found = await groupsIn(tables, candidates);
   const fault = "kind" in found ? found : undefined;
   if (!("kind" in found)) for (const candidate of candidates) candidate.group = found.groups.get(candidate.file) ?? "";
   return {
     candidates,
-    folder: files[0]?.path.split("/")[0] ?? "",
+    folder: files.every(({ path }) => path.startsWith(`${top}/`)) ? top : "",
     found: files.length,
     left,
     unclearMasks,
