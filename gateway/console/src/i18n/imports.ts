@@ -10,7 +10,7 @@ type Kind =
   | "KIND_DUPLICATE";
 
 const zh = {
-  titleOfOne: (path: string) => `${path} 的一次导入`,
+  titleOfOne: (path: string) => `导入报告：${path}`,
   titleOf: (path: string) => `${path} 的导入报告`,
   none: "该数据路径还没有导入报告。",
   kept: "每个数据路径保留最近 20 次导入的报告。",
@@ -22,9 +22,9 @@ const zh = {
   filesText: (found: string, used: string, left: string) => `共 ${found} 个，已使用 ${used} 个，未使用 ${left} 个`,
   samples: "样本",
   samplesText: (count: string, added: string, unchanged: string, replaced: string, rejected: string) =>
-    `提交 ${count} 个：新增 ${added}，已存在 ${unchanged}，替换 ${replaced}，拒绝 ${rejected}`,
+    `提交 ${count} 个：新增 ${added}，已存在 ${unchanged}，已替换 ${replaced}，未接受 ${rejected}`,
   taken: "新增或替换",
-  rejected: "拒绝",
+  rejected: "未接受",
   masks: "掩膜",
   groups: "分组",
   groupsText: (count: string, column: string) => `${count}（来自 ${column}）`,
@@ -41,13 +41,13 @@ const zh = {
   allKinds: "全部类别",
   allReasons: "全部原因",
   fileContains: "文件名包含",
-  reasonCode: "原因代码",
+  reasonCode: "原因",
   message: "说明",
   picture: "图片",
   download: (kind: string) => `下载 ${kind}`,
   kinds: {
     KIND_UNSPECIFIED: "",
-    KIND_REJECTED: "已拒绝",
+    KIND_REJECTED: "未接受",
     KIND_LEFT_OUT: "未使用",
     KIND_PART_LEFT_OUT: "部分标注未采用",
     KIND_DOUBTFUL: "已导入，存疑",
@@ -57,18 +57,18 @@ const zh = {
     UNREADABLE: "浏览器无法打开该文件；请检查权限后重新选择文件夹",
     HIDDEN: "隐藏文件，或位于隐藏文件夹中",
     NAME_TAKEN: "另一个文件夹中有同名文件，将以同一名称导入；请将其中一个改名",
-    NO_CODE: "图片不在缺陷代码文件夹中；请移入其代码对应的文件夹",
+    NO_CODE: "图片不在缺陷 code 文件夹中；请移入其 code 对应的文件夹",
     OTHER_FORMAT: "不支持该图片格式；请另存为 PNG",
     NOT_AN_IMAGE: "按文件名不是 JPEG、PNG、BMP 或 TIFF 文件",
     AMBIGUOUS_MASK: "看起来是掩膜，但不清楚属于哪张图片；每张图片请只保留一个同名掩膜",
     TOO_LARGE: "文件超过 64 MiB；请缩小文件，或将其移出该文件夹",
   } as Record<string, string>,
-  sameCode: (others: string) => `同一图片也在另一代码下：${others}；两者必有一误`,
+  sameCode: (others: string) => `同一图片也在另一 code 下：${others}；两者必有一误`,
   samePath: (others: string) => `同一图片也在其他数据路径中：${others}`,
 };
 
 const en: typeof zh = {
-  titleOfOne: (path) => `An import into ${path}`,
+  titleOfOne: (path) => `Import report: ${path}`,
   titleOf: (path) => `Imports into ${path}`,
   none: "No import into this path was reported yet.",
   kept: "The reports of a path's last 20 imports are kept.",

@@ -1,4 +1,5 @@
-import { Table } from "antd";
+import { PictureOutlined } from "@ant-design/icons";
+import { Button, Table } from "antd";
 import type { ReactNode } from "react";
 import { Link, useParams } from "react-router";
 import { api } from "../../api/client";
@@ -14,7 +15,7 @@ import type { Report } from "./importReport";
 
 /** The reports of the imports into a data path (D7). */
 export default function ImportReports(): ReactNode {
-  const { language } = useSpeech();
+  const { language, t } = useSpeech();
   const words = importWords[language];
   const { dataset = "", path = "" } = useParams();
   const reports = usePagedQuery(["importReports", dataset, path], async (page, signal) => {
@@ -26,10 +27,15 @@ export default function ImportReports(): ReactNode {
     return { items: answer.importReports, next: answer.nextPageToken };
   });
   return (
-    <Page title={words.titleOf(`${dataset} / ${path}`)}>
-      <p className="dim">
-        {words.kept} <Link to={`/datasets/${dataset}/${path}`}>{`${dataset} / ${path}`}</Link>
-      </p>
+    <Page
+      title={words.titleOf(`${dataset} / ${path}`)}
+      actions={
+        <Link to={`/datasets/${dataset}/${path}`}>
+          <Button icon={<PictureOutlined />}>{t.datasets.samples}</Button>
+        </Link>
+      }
+    >
+      <p className="dim">{words.kept}</p>
       <Answered query={reports}>
         {(all) => (
           <Table<Report>
