@@ -50,12 +50,14 @@ def check(data: bytes, markers: Iterable[tuple[int, int]], shown: NDArray[np.uin
     if not scans:
         return False
     filled = _decoded(_with_filler(data, scans))
-    picture = filled
-    if filled is None or not _shows(filled, shown):
+    if filled is not None and _shows(filled, shown):
+        picture = filled
+    else:
         # The data are too short, or the decoders differ, as for CMYK and turned pictures.
-        picture = _decoded(data)
-        if picture is None:
+        alone = _decoded(data)
+        if alone is None:
             return False
+        picture = alone
         if filled is not None and not np.array_equal(picture, filled):
             raise Damaged("the jpeg file's data end before its picture does; decoders paint the rest grey")
     return frame in _BASELINE and len(scans) == 1 and _is_left_over(data, scans[-1], picture)

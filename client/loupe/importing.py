@@ -13,8 +13,8 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 import urllib3
+from loupe.deep_pictures import require_pillow
 from loupe.errors import Unavailable
-from loupe.extras import IMPORT, needs
 from loupe.folders import FolderListing, FoundSample, GeneratedBytes, scaled
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 from loupe.text import as_utf8
@@ -215,8 +215,7 @@ class SampleImport:
             )
         )
         if data_path.bits and not listing.bits:
-            with needs(IMPORT):
-                import PIL.Image  # noqa: F401, PLC0415 -- an extra
+            require_pillow()
             listing = scaled(listing, data_path.bits)
         self._bits = listing.bits
         tally = _Tally(total=len(listing.samples))

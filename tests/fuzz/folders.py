@@ -43,7 +43,7 @@ _MOST_CALLS = 9
 """Three for dataset and path; a batch of samples is offered three times at most, each time by two calls."""
 _FOLDERS = (
     b"TPFIP", b"TPFIP", b"TTFBS", b"TTFBS", b"OK", b"", b"no code", b".hidden", b"TPFIP/deep", b"TPFIP.png",
-    "缺陷".encode(), "缺陷".encode("gbk"), b"\xff", b"JPEGImages", b"Annotations", b"SegmentationClass",
+    "缺陷".encode(), "缺陷".encode("gbk"), b"\xff",
 )  # fmt: skip
 _STEMS = (
     b"a", b"b", b"c", b"d", b"A", b"a b", b" ", b"-rf", b"a.mask", b"a_mask", b"b.mask", b".a", b"._a",
