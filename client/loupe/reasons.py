@@ -18,7 +18,7 @@ def chinese_of(reason: str) -> str:
 @cache
 def reasons() -> Mapping[str, Sentence]:
     """Every reason that an importer finds, by its name."""
-    return {**_of_files(), **_of_annotations(), **_remarks()}
+    return {**_of_files(), **_of_annotation_files(), **_of_annotations(), **_remarks()}
 
 
 def _of_files() -> dict[str, Sentence]:
@@ -59,6 +59,18 @@ def _of_files() -> dict[str, Sentence]:
     }
 
 
+def _of_annotation_files() -> dict[str, Sentence]:
+    return {
+        "BROKEN_JSON": sentence("the JSON is broken; mend it or export it again"),
+        "BROKEN_XML": sentence("the XML is broken; mend it or export it again"),
+        "NOT_COCO": sentence("the file is not COCO's"),
+        "NOT_LABELME": sentence("the file is not LabelMe's"),
+        "NOT_UTF8": sentence("the text is neither UTF-8 nor GBK (GB18030); save it as UTF-8"),
+        "NOT_VOC": sentence("the file is not Pascal VOC's"),
+        "UNSAFE_XML": sentence("the XML declares a DTD or entities; remove the <!DOCTYPE>"),
+    }
+
+
 def _of_annotations() -> dict[str, Sentence]:
     return {
         "AMBIGUOUS_PICTURE": sentence(
@@ -69,8 +81,6 @@ def _of_annotations() -> dict[str, Sentence]:
         ),
         "BAD_PICTURE": sentence("the image inside of the annotation file cannot be read; replace it"),
         "BAD_RLE": sentence("the run lengths of the mask are broken; export them again"),
-        "BROKEN_JSON": sentence("the JSON is broken; mend it or export it again"),
-        "BROKEN_XML": sentence("the XML is broken; mend it or export it again"),
         "CATEGORY_TWICE": sentence(
             "one id has two categories; give each category an id of its own and export again"
         ),
@@ -90,10 +100,6 @@ def _of_annotations() -> dict[str, Sentence]:
         "NOTHING_LEFT": sentence(
             "nothing that is annotated on the picture can be taken; correct the annotations"
         ),
-        "NOT_COCO": sentence("the file is not COCO's"),
-        "NOT_LABELME": sentence("the file is not LabelMe's"),
-        "NOT_UTF8": sentence("the text is neither UTF-8 nor GBK (GB18030); save it as UTF-8"),
-        "NOT_VOC": sentence("the file is not Pascal VOC's"),
         "NO_ANNOTATION": sentence(
             "nothing is annotated on the picture; annotate it, or give the code of such pictures with "
             "--background-code"
@@ -125,7 +131,6 @@ def _of_annotations() -> dict[str, Sentence]:
         ),
         "UNKNOWN_IMAGE": sentence("the annotation is for an image that the file does not list; list it"),
         "UNKNOWN_SHAPE": sentence("the kind of shape is not known; draw it as a polygon"),
-        "UNSAFE_XML": sentence("the XML declares a DTD or entities; remove the <!DOCTYPE>"),
     }
 
 
