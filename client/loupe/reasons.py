@@ -18,7 +18,13 @@ def chinese_of(reason: str) -> str:
 @cache
 def reasons() -> Mapping[str, Sentence]:
     """Every reason that an importer finds, by its name."""
-    return {**_of_files(), **_of_annotation_files(), **_of_annotations(), **_remarks()}
+    return {
+        **_of_files(),
+        **_of_annotation_files(),
+        **_of_annotated_pictures(),
+        **_of_annotations(),
+        **_remarks(),
+    }
 
 
 def _of_files() -> dict[str, Sentence]:
@@ -71,15 +77,31 @@ def _of_annotation_files() -> dict[str, Sentence]:
     }
 
 
-def _of_annotations() -> dict[str, Sentence]:
+def _of_annotated_pictures() -> dict[str, Sentence]:
     return {
         "AMBIGUOUS_PICTURE": sentence(
             "several pictures have the name that is annotated; name it with its folder"
         ),
+        "BAD_PICTURE": sentence("the image inside of the annotation file cannot be read; replace it"),
+        "MISSING_PICTURE": sentence(
+            "the picture that is annotated is not in the folder; put it beside the annotations"
+        ),
+        "SIZE_DIFFERS": sentence("the annotation is for a picture of another size; annotate this one"),
+        "TURNED": sentence(
+            "the picture is turned by its EXIF orientation; save it upright without one, and annotate that"
+        ),
+        "STALE_NAME": sentence(
+            "the annotation file has the name of another picture than the one that it names; correct one"
+        ),
+        "TWICE": sentence("two annotations are for one picture; keep one"),
+    }
+
+
+def _of_annotations() -> dict[str, Sentence]:
+    return {
         "BAD_ANNOTATION": sentence(
             "the annotation cannot be read or drawn; draw it again, or export it again"
         ),
-        "BAD_PICTURE": sentence("the image inside of the annotation file cannot be read; replace it"),
         "BAD_RLE": sentence("the run lengths of the mask are broken; export them again"),
         "CATEGORY_TWICE": sentence(
             "one id has two categories; give each category an id of its own and export again"
@@ -93,9 +115,6 @@ def _of_annotations() -> dict[str, Sentence]:
         "MASK_WITHOUT_ANNOTATION": sentence(
             "a mask by its name, and masks beside annotations are not read; rename it if it is a picture, or "
             "import the masks with --format folders"
-        ),
-        "MISSING_PICTURE": sentence(
-            "the picture that is annotated is not in the folder; put it beside the annotations"
         ),
         "NOTHING_LEFT": sentence(
             "nothing that is annotated on the picture can be taken; correct the annotations"
@@ -112,17 +131,9 @@ def _of_annotations() -> dict[str, Sentence]:
         "SEVERAL_CODES": sentence(
             "the picture has several codes as a whole; leave one, or leave others out with --map"
         ),
-        "SIZE_DIFFERS": sentence("the annotation is for a picture of another size; annotate this one"),
-        "STALE_NAME": sentence(
-            "the annotation file has the name of another picture than the one that it names; correct one"
-        ),
         "TOO_COMPLEX": sentence(
             "painting the regions takes too long; draw them with fewer points, or smaller masks"
         ),
-        "TURNED": sentence(
-            "the picture is turned by its EXIF orientation; save it upright without one, and annotate that"
-        ),
-        "TWICE": sentence("two annotations are for one picture; keep one"),
         "UNKNOWN_CATEGORY": sentence(
             "the annotation has a category that the file does not define; define it"
         ),
