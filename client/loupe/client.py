@@ -16,6 +16,7 @@ of `loupe.errors`, with its reason and its violations.
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -35,6 +36,7 @@ from loupe.evaluator.v1 import (
 )
 from loupe.exporting import export_version
 from loupe.folders import FolderListing, ImportOptions
+from loupe.import_report import keep_report
 from loupe.importing import ImportProgress, ImportResult, SampleImport
 from loupe.profile import Profile, load_profile
 from loupe.reading import read_data
@@ -137,9 +139,11 @@ class AsyncLoupe:
 
         May be interrupted and repeated: what is already there is neither uploaded nor listed again.
         """
-        return await SampleImport(self.datasets, on_progress).run(
+        result = await SampleImport(self.datasets, on_progress).run(
             listing, dataset=names.resource("datasets", dataset), path=path, description=description
         )
+        report, fault = await keep_report(self.datasets, listing, result)
+        return replace(result, report=report, report_fault=fault)
 
     async def resolve_task(self, text: str) -> str:
         """The name of the task that `tasks/<id>`, an id or the beginning of exactly one id means."""

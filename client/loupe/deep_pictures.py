@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loupe.extras import IMPORT, needs
 from loupe.unusable import Unusable, fact_of
 from loupe.walking import read_file
 
@@ -18,6 +19,12 @@ BITS = (10, 12, 14)
 KINDS = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
 """Files that can hold 16 bits, by their suffix."""
 _ORIENTATION_TAG, _PHOTOMETRIC_TAG, _BITS_TAG, _WHITE_IS_ZERO = 0x0112, 262, 258, 0
+
+
+def require_pillow() -> None:
+    """MissingExtra where what scales is not installed."""
+    with needs(IMPORT):
+        import PIL.Image  # noqa: F401, PLC0415 -- an extra
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from typing import Protocol
 from loupe import mask_files
 from loupe.deep_pictures import KINDS, ScaledPicture
 from loupe.groups import GROUPS_FILE, BadTable, choose, is_table, parse
+from loupe.reasons import chinese_of
+from loupe.translation import sentence
 from loupe.walking import LeftOut, Walk, fault_of, read_file, walk
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
@@ -94,6 +96,11 @@ class Remark:
     reason: str
     """Stable, such as FOUND_BY_NAME."""
     message: str
+
+    @property
+    def message_zh(self) -> str:
+        """What the reason means, in Chinese."""
+        return chinese_of(self.reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +184,7 @@ def list_codes(walked: Walk, options: ImportOptions) -> FolderListing:
     samples_by_file: dict[str, FoundSample] = {}
     for sample in found:
         if sample.file in samples_by_file:
-            message = (
-                f"{samples_by_file[sample.file].origin} is imported as {sample.file} already; rename one"
-            )
-            left_out.append(LeftOut(sample.origin, "NAME_TAKEN", message))
+            left_out.append(name_taken(samples_by_file[sample.file], sample.origin))
         else:
             samples_by_file[sample.file] = sample
     if options.mask_codes:
@@ -192,6 +196,14 @@ def list_codes(walked: Walk, options: ImportOptions) -> FolderListing:
         mask_codes=options.mask_codes,
     )
     return complete(listing, walked, options)
+
+
+def name_taken(sample: FoundSample, origin: str, *, is_part: bool = False) -> LeftOut:
+    """The line of a picture whose name in the path another one has."""
+    message = sentence(
+        "{other} is imported as {file} already; rename one", other=sample.place, file=sample.file
+    )
+    return LeftOut(origin, "NAME_TAKEN", *message, is_part=is_part)
 
 
 def complete(
@@ -210,9 +222,7 @@ def complete(
         # One that lies deeper than pictures may was named with them.
         listing = replace(listing, left_out=tuple(item for item in listing.left_out if item.file != table))
     if options.bits:
-        listing = replace(
-            listing, bits=options.bits, samples=tuple(_scaled(one, options.bits) for one in listing.samples)
-        )
+        listing = scaled(listing, options.bits)
     mentioned = {item.file for item in listing.left_out if not item.is_part}
     others = (
         _not_used(name, table) for name in walked.files if name not in all_used and name not in mentioned
@@ -231,11 +241,13 @@ def complete(
 def _not_used(name: str, table: str | None) -> LeftOut:
     """The line of a file that nothing uses; `table` is the groups.csv that is used."""
     if is_table(name):
-        instead = f"{table} is" if table else "--group-by is"
-        return LeftOut(name, "GROUPS_NOT_USED", f"a table of groups, and {instead} used instead")
+        instead = table or "--group-by"
+        message = sentence("a table of groups, and {instead} is used instead", instead=instead)
+        return LeftOut(name, "GROUPS_NOT_USED", *message)
     suffix = PurePosixPath(name).suffix.lower()
     if suffix in OTHER_PICTURES:
-        return LeftOut(name, "OTHER_FORMAT", f"{name_of_format(name)} is not taken; save it as PNG")
+        message = sentence("{format} is not taken; save it as PNG", format=name_of_format(name))
+        return LeftOut(name, "OTHER_FORMAT", *message)
     if suffix in IMAGE_SUFFIXES:
         return LeftOut(name, "NOT_A_SAMPLE", "a picture in a folder that holds none of samples")
     return LeftOut(name, "NOT_AN_IMAGE", f"not one of {', '.join(sorted(IMAGE_SUFFIXES))}")
@@ -245,6 +257,11 @@ def name_of_format(file: str) -> str:
     """What people call the format of a file that is not taken, by its extension."""
     suffix = PurePosixPath(file).suffix[1:]
     return {"webp": "WebP"}.get(suffix.lower(), suffix.upper()) or "a file without an extension"
+
+
+def scaled(listing: FolderListing, bits: int) -> FolderListing:
+    """The listing with pictures of 16 bits scaled, of which so many are significant (D6)."""
+    return replace(listing, bits=bits, samples=tuple(_scaled(one, bits) for one in listing.samples))
 
 
 def _scaled(sample: FoundSample, bits: int) -> FoundSample:
@@ -361,14 +378,15 @@ def _read_code(
     """The samples of one code's folder, and what else is in it; `files` are by their path below it."""
     code = code_of_label.get(name, name)
     if not code:
-        why = "in a folder that --map leaves out"
-        return [], [LeftOut(f"{name}/{file}", "IGNORED", why) for file in files]
+        ignored = "in a folder that --map leaves out"
+        return [], [LeftOut(f"{name}/{file}", "IGNORED", ignored) for file in files]
     if not is_code(code):
-        why = (
-            f"the folder's name is no defect code; a code is 1 to 32 of A-Z a-z 0-9 _ - (W3): rename it, or "
-            f'--map "{name}=CODE"'
+        why = sentence(
+            "the folder's name is no defect code; a code is 1 to 32 of A-Z a-z 0-9 _ - (W3): rename it, or "
+            '--map "{name}=CODE"',
+            name=name,
         )
-        return [], [LeftOut(f"{name}/{file}", "BAD_CODE", why) for file in files]
+        return [], [LeftOut(f"{name}/{file}", "BAD_CODE", *why) for file in files]
     left_out = [
         LeftOut(f"{name}/{file}", "NESTED", f"below a code's folder; put images directly into {name}/")
         for file in files
@@ -387,7 +405,7 @@ def _read_code(
         for image, mask in parted.pictures
     ]
     left_out.extend(
-        LeftOut(f"{name}/{names[item.file]}", item.reason, item.message) for item in parted.doubtful
+        LeftOut(f"{name}/{names[item.file]}", item.reason, *item.message) for item in parted.doubtful
     )
     return samples, left_out
 

@@ -33,23 +33,33 @@ class Damaged(ValueError):
     """Pixels are missing; the message says what was found."""
 
 
-def check(data: bytes, markers: Iterable[tuple[int, int]]) -> bool:
+def check(data: bytes, markers: Iterable[tuple[int, int]], shown: NDArray[np.uint8]) -> bool:
     """Damaged if a JPEG's data end before its picture does; otherwise whether some of the data are left over.
 
     `markers` are those of the first picture, each with where its segment begins. Restart markers part the
     data: of each part it is found that it is too short, and only of the last that it is too long.
+
+    `shown` are what another decoder made of the data. Where they are those of the data with bytes behind
+    them, these change nothing, and the data need not be decoded here as well.
     """
     places = list(markers)
     frame = next((marker for marker, _ in places if marker in _FRAMES), None)
     if frame not in _HUFFMAN_CODED:
         return False
     scans = list(_scans(data, places))
-    picture = _decoded(data)
-    if picture is None or not scans:
+    if not scans:
         return False
     filled = _decoded(_with_filler(data, scans))
-    if filled is not None and not np.array_equal(picture, filled):
-        raise Damaged("the jpeg file's data end before its picture does; decoders paint the rest grey")
+    if filled is not None and _shows(filled, shown):
+        picture = filled
+    else:
+        # The data are too short, or the decoders differ, as for CMYK and turned pictures.
+        alone = _decoded(data)
+        if alone is None:
+            return False
+        picture = alone
+        if filled is not None and not np.array_equal(picture, filled):
+            raise Damaged("the jpeg file's data end before its picture does; decoders paint the rest grey")
     return frame in _BASELINE and len(scans) == 1 and _is_left_over(data, scans[-1], picture)
 
 
@@ -91,6 +101,12 @@ def _is_left_over(data: bytes, scan: tuple[int, int], picture: NDArray[np.uint8]
     if cut <= start or picture.min() == picture.max() or _RESTART.search(data, cut, end):
         return False
     return all(_is_same(picture, data[:cut] + filler + data[end:]) for filler in _FILLERS)
+
+
+def _shows(picture: NDArray[np.uint8], shown: NDArray[np.uint8]) -> bool:
+    """Whether a picture, grey or RGB, has these pixels."""
+    as_rgb = picture[..., None] if picture.ndim == 2 else picture
+    return as_rgb.shape[:2] == shown.shape[:2] and as_rgb.shape[2] in {1, 3} and bool(np.all(as_rgb == shown))
 
 
 def _is_same(picture: NDArray[np.uint8], data: bytes) -> bool:

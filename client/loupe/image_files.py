@@ -229,7 +229,7 @@ def _doubt(data: bytes, header: _Header, image_format: str, pixels_HWC: Pixels) 
     if image_format == "jpeg":
         try:
             with suppress(struct.error):  # a last segment that is cut
-                return LEFT_OVER if image_damage.check(data, _jpeg_markers(data)) else ""
+                return LEFT_OVER if image_damage.check(data, _jpeg_markers(data), pixels_HWC) else ""
         except image_damage.Damaged as damaged:
             raise UnusableImage(Reason.TRUNCATED, str(damaged)) from damaged
     return ""

@@ -13,13 +13,14 @@ from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
 import urllib3
+from loupe.deep_pictures import require_pillow
 from loupe.errors import Unavailable
-from loupe.folders import FolderListing, FoundSample, GeneratedBytes
+from loupe.folders import FolderListing, FoundSample, GeneratedBytes, scaled
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
 from loupe.text import as_utf8
-from loupe.translation import sentence
+from loupe.translation import Sentence, sentence
 from loupe.unusable import Unusable
-from loupe.walking import LeftOut, fault_of, open_file
+from loupe.walking import MAX_FILE_BYTES, LeftOut, fault_of, open_file, too_large
 
 _BATCH = 200
 """Samples a round. A call may add 500 and ask for 1000 objects, of which a sample has up to two."""
@@ -63,6 +64,14 @@ class ImportResult:
     """Files of one code with the same bytes, which may fall on both sides of a split (D2, D3)."""
     left_out: tuple[LeftOut, ...] = ()
     """Files that looked like masks and are none (D5), and the masks of pictures that were refused (D7)."""
+    size_bytes: int = 0
+    """Of all pictures and masks that could be read."""
+    bits: int = 0
+    """By which deep pictures were scaled: those of the listing, or of the data path (D6)."""
+    report: str = ""
+    """The name under which the registry keeps the report."""
+    report_fault: str = ""
+    """Why it keeps none."""
 
     def count(self, outcome: int) -> int:
         """How many candidates had that outcome."""
@@ -92,6 +101,7 @@ class _Tally:
     done: int = 0
     uploaded: int = 0
     uploaded_bytes: int = 0
+    size_bytes: int = 0
     outcomes: list[dataset_pb2.SampleOutcome] = field(default_factory=list)
     files: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     """By code and the content's hash."""
@@ -113,7 +123,7 @@ class _Hashed:
         """What is wrong with it, where contents of these hashes are unusable."""
         for content, which in ((self.image, ""), (self.mask, _OF_MASK)):
             if content is not None and (found := unusable.get(content.sha256)):
-                return Unusable(found.reason, f"{which}{found.message}")
+                return _of(which, found)
         return None
 
     def without_mask(self) -> "_Hashed":
@@ -156,7 +166,14 @@ class _Content:
 
 
 def _changed() -> Unusable:
-    return Unusable("CHANGED", "it changed while it was read; import again when nothing writes to it")
+    return Unusable(
+        "CHANGED", *sentence("it changed while it was read; import again when nothing writes to it")
+    )
+
+
+def _of(which: str, fault: Unusable) -> Unusable:
+    """The fault of a sample's picture, or of its mask."""
+    return Unusable(fault.reason, f"{which}{fault.message}", fault.message_zh) if which else fault
 
 
 class SampleImport:
@@ -169,6 +186,7 @@ class SampleImport:
     ) -> None:
         self._datasets = datasets
         self._on_progress = on_progress
+        self._bits = 0
         self._http = urllib3.PoolManager(
             maxsize=_THREADS,
             retries=urllib3.Retry(
@@ -190,10 +208,16 @@ class SampleImport:
             dataset_service_pb2.CreateDataPathRequest(
                 parent=dataset,
                 data_path_id=path,
-                data_path=dataset_pb2.DataPath(description=description, mask_codes=listing.mask_codes),
+                data_path=dataset_pb2.DataPath(
+                    description=description, mask_codes=listing.mask_codes, bits=listing.bits
+                ),
                 allow_existing=True,
             )
         )
+        if data_path.bits and not listing.bits:
+            require_pillow()
+            listing = scaled(listing, data_path.bits)
+        self._bits = listing.bits
         tally = _Tally(total=len(listing.samples))
         self._tell(tally)
         batches = [listing.samples[start : start + _BATCH] for start in range(0, tally.total, _BATCH)]
@@ -213,6 +237,8 @@ class SampleImport:
             outcomes=tuple(sorted(tally.outcomes, key=lambda outcome: outcome.file)),
             uploaded=tally.uploaded,
             uploaded_bytes=tally.uploaded_bytes,
+            size_bytes=tally.size_bytes,
+            bits=self._bits,
             identical=tuple(sorted(tuple(sorted(files)) for files in tally.files.values() if len(files) > 1)),
             left_out=tuple(sorted(tally.left_out, key=lambda item: item.file)),
         )
@@ -225,11 +251,16 @@ class SampleImport:
         hashed = [item for item in read if isinstance(item, _Hashed)]
         for item in hashed:
             tally.files.setdefault((item.sample.code, item.image.sha256), []).append(item.sample.file)
+            tally.size_bytes += sum(content.size for content in item.contents)
         outcomes = await self._offer(parent, hashed, tally, threads)
         again = {item.file for item in outcomes if item.reason in _SENT_AGAIN}
         repeated = [item for item in hashed if item.sample.file in again]
         outcomes = await self._offer_again(parent, outcomes, repeated, tally, threads)
-        bad_masks = {item.file: item.message for item in outcomes if item.reason == "BAD_MASK"}
+        bad_masks = {
+            item.file: Sentence(item.message, item.message_zh)
+            for item in outcomes
+            if item.reason == "BAD_MASK"
+        }
         guessed = [item for item in hashed if item.sample.mask_is_guess and item.sample.file in bad_masks]
         alone = [item.without_mask() for item in guessed]
         final = await self._offer_again(parent, outcomes, alone, tally, threads)
@@ -295,6 +326,7 @@ class SampleImport:
         answer = await self._datasets.AddSamples(
             dataset_service_pb2.AddSamplesRequest(
                 parent=parent,
+                bits=self._bits,
                 candidates=[
                     dataset_pb2.SampleCandidate(
                         file=item.sample.file,
@@ -372,7 +404,7 @@ async def _all(work: Iterable[Coroutine[Any, Any, None]]) -> None:
 def _masks_left_out(
     samples: Iterable[FoundSample],
     outcomes: Iterable[dataset_pb2.SampleOutcome],
-    no_masks: Mapping[str, str],
+    no_masks: Mapping[str, Sentence],
 ) -> Iterator[LeftOut]:
     """A line for each file that looked like a mask and became none, by itself or for its refused picture.
 
@@ -386,15 +418,31 @@ def _masks_left_out(
         picture = PurePosixPath(sample.place)
         name = as_utf8(sample.mask.name)
         file = str(picture.with_name(name))
-        rename = f"rename {name} if it is a picture" if sample.mask_is_guess else ""
         outcome = refused.get(sample.file)
         if outcome is not None and not is_of_mask(outcome):
-            remedy = f"mend {picture.name}, or {rename}" if rename else f"mend {picture.name}"
-            why = f"the mask of {picture.name}, which is refused ({outcome.reason}); {remedy}"
-            yield LeftOut(file, "PICTURE_REFUSED", f"looks like {why}" if rename else why)
+            if sample.mask_is_guess:
+                why = sentence(
+                    "looks like the mask of {picture}, which is refused ({reason}); mend {picture}, or "
+                    "rename {name} if it is a picture",
+                    picture=picture.name,
+                    reason=outcome.reason,
+                    name=name,
+                )
+            else:
+                why = sentence(
+                    "the mask of {picture}, which is refused ({reason}); mend {picture}",
+                    picture=picture.name,
+                    reason=outcome.reason,
+                )
+            yield LeftOut(file, "PICTURE_REFUSED", *why)
         elif outcome is None and sample.file in no_masks:
-            why = f"{no_masks[sample.file]}. {picture.name} is taken without it; {rename}"
-            yield LeftOut(file, "BAD_MASK", why)
+            why = sentence(
+                "{why}. {picture} is taken without it; rename {name} if it is a picture",
+                why=no_masks[sample.file],
+                picture=picture.name,
+                name=name,
+            )
+            yield LeftOut(file, "BAD_MASK", *why)
 
 
 def _hash(sample: FoundSample) -> _Hashed | dataset_pb2.SampleOutcome:
@@ -417,6 +465,8 @@ def _read(source: Path | GeneratedBytes, which: str = "") -> _Content:
                 return _Content(source, hashlib.sha256(data).hexdigest(), len(data), kept)
             with open_file(source) as file:
                 before = os.fstat(file.fileno())
+                if before.st_size > MAX_FILE_BYTES:
+                    raise too_large()
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
                 after = os.fstat(file.fileno())
                 size = file.tell()
@@ -424,7 +474,7 @@ def _read(source: Path | GeneratedBytes, which: str = "") -> _Content:
                 raise _changed()
             return _Content(source, sha256, size)
     except Unusable as unusable:
-        raise Unusable(unusable.reason, f"{which}{unusable.message}") from unusable
+        raise _of(which, unusable) from unusable
 
 
 def _opened(files: Sequence[_Content]) -> IO[bytes]:
@@ -460,16 +510,5 @@ def _set_aside(sample: FoundSample, unusable: Unusable) -> dataset_pb2.SampleOut
         outcome=ImportOutcome.OUTCOME_REJECTED,
         reason=unusable.reason,
         message=unusable.message,
-        message_zh=_BY_REASON.get(unusable.reason, sentence("the file cannot be read")).chinese,
+        message_zh=unusable.message_zh,
     )
-
-
-# The English message of a fault says more than its reason does; Chinese says the reason.
-_BY_REASON = {
-    "CHANGED": sentence("the file changed while it was read; import it again when it is written"),
-    "VANISHED": sentence("the file vanished during the import; restore it and import it again"),
-    "UNREADABLE": sentence("the file cannot be read; check its permissions"),
-    "BITS": sentence("the picture is not as --bits says; correct --bits, or save it as upright 16-bit grey"),
-    "BAD_ANNOTATION": sentence("the annotation cannot be drawn; draw it again"),
-    "BAD_PICTURE": sentence("the image inside of the annotation file cannot be read; replace it"),
-}

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from loupe.translation import Sentence, joined, sentence
+
 _MASK = re.compile(r"(?P<stem>.+)(?P<ending>\.mask\.png|[._-]mask\.(?:png|jpe?g|bmp|tiff?))", re.IGNORECASE)
 
 _AMBIGUOUS, _ALONE = "AMBIGUOUS_MASK", "MASK_WITHOUT_IMAGE"
@@ -32,7 +34,7 @@ class Doubtful:
 
     file: Path
     reason: str
-    message: str
+    message: Sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +87,32 @@ def _masks_of(pictures: list[Path], named: list[MaskFile]) -> tuple[list[MaskFil
 def _unclear(masks: list[MaskFile], pictures: list[Path], chosen: MaskFile | None) -> Iterator[Doubtful]:
     for mask in masks:
         if len(pictures) > 1:
-            whose = ", ".join(file.name for file in pictures)
-            message = (
-                f"looks like a mask of {len(pictures)} pictures ({whose}); rename all but the one it is for"
+            message = sentence(
+                "looks like a mask of {count} pictures ({whose}); rename all but the one it is for",
+                count=len(pictures),
+                whose=joined(file.name for file in pictures),
             )
         elif chosen:
-            message = f"{pictures[0].name} has the mask {chosen.file.name}; remove one, or rename a picture"
+            message = sentence(
+                "{picture} has the mask {mask}; remove one, or rename a picture",
+                picture=pictures[0].name,
+                mask=chosen.file.name,
+            )
         else:
-            message = f"{pictures[0].name} has {len(masks)} files that look like its mask; leave one"
+            message = sentence(
+                "{picture} has {count} files that look like its mask; leave one",
+                picture=pictures[0].name,
+                count=len(masks),
+            )
         yield Doubtful(mask.file, _AMBIGUOUS, message)
 
 
 def _without_picture(stem: str, masks: list[MaskFile]) -> Iterator[Doubtful]:
     for mask in masks:
-        message = f"a mask by its name, but there is no image {stem}.*"
         if mask.is_guess:
-            message += "; rename it if it is a picture"
+            message = sentence(
+                "a mask by its name, but there is no image {stem}.*; rename it if it is a picture", stem=stem
+            )
+        else:
+            message = sentence("a mask by its name, but there is no image {stem}.*", stem=stem)
         yield Doubtful(mask.file, _ALONE, message)

@@ -56,6 +56,16 @@ def data_path(text: str, dataset: str | None = None) -> str:
     return f"datasets/{dataset_id}/paths/{path_id}"
 
 
+def import_report(text: str) -> str:
+    """The resource name of `DATASET/PATH/REPORT`."""
+    if text.startswith("datasets/"):
+        return text
+    path, slash, report = text.rpartition("/")
+    if not slash or not report:
+        raise BadName(f"{text!r} is no report of an import; write DATASET/PATH/REPORT")
+    return f"{data_path(path)}/importReports/{report}"
+
+
 def deleted_path(text: str) -> str:
     """The resource name of `DATASET/PATH.N`, as `loupe data bin` lists it."""
     if text.startswith("datasets/"):

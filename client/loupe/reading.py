@@ -7,6 +7,7 @@ which is imported only for a folder that may hold some.
 from pathlib import Path
 
 from loupe.annotations import SUFFIX_OF_FORMAT
+from loupe.deep_pictures import require_pillow
 from loupe.extras import IMPORT, needs
 from loupe.folders import (
     VOC_MASK_FOLDER,
@@ -28,8 +29,7 @@ def read_data(folder: Path, options: ImportOptions | None = None, *, kind: str =
     walked = walk_folder(folder)
     _check_options(options)
     if options.bits:
-        with needs(IMPORT):
-            import PIL.Image  # noqa: F401, PLC0415 -- an extra
+        require_pillow()
     if kind == "auto":
         kind = _detect(walked)
     if kind != "folders":

@@ -4,22 +4,31 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from loupe.walking import fault_of
+from loupe.reasons import chinese_of
+from loupe.walking import LeftOut, fault_of
 
 
 class Unusable(ValueError):
-    """Something is set aside; `reason` is stable, `message` names the place, the fact and the remedy."""
+    """Something is set aside; `reason` is stable, `message` names the place, the fact and the remedy.
 
-    def __init__(self, reason: str, message: str) -> None:
+    Where `message_zh` is not given, it is what the reason means.
+    """
+
+    def __init__(self, reason: str, message: str, message_zh: str = "") -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.message_zh = message_zh or chinese_of(reason)
+
+    def line(self, file: str, *, is_part: bool = False) -> LeftOut:
+        """The line of the report about a file, or about a part of what it says."""
+        return LeftOut(file, self.reason, self.message, self.message_zh, is_part=is_part)
 
 
 def unreadable(name: str, error: OSError) -> Unusable:
     """A file that was listed cannot be read."""
-    reason, message = fault_of(error)
-    return Unusable(reason, f"{name}: {message}")
+    reason, message, message_zh = fault_of(error)
+    return Unusable(reason, f"{name}: {message}", f"{name}：{message_zh or chinese_of(reason)}")
 
 
 def fact_of(error: Exception) -> str:

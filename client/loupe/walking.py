@@ -12,8 +12,12 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
+from loupe.reasons import chinese_of
 from loupe.text import as_utf8, encodable
+from loupe.translation import sentence
 
+MAX_FILE_BYTES = 64 * 2**20
+"""The registry's limit of a picture or mask. A larger file, which may be a hole of terabytes, is not read."""
 _KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -31,11 +35,14 @@ class LeftOut:
     reason: str
     """Stable, such as NO_CODE, BAD_CODE, NESTED, NOT_AN_IMAGE, MASK_WITHOUT_IMAGE, HIDDEN."""
     message: str
+    message_zh: str = ""
+    """Where it is not given, what the reason means."""
     is_part: bool = False
     """A part of what an annotation says. `file` is the picture or the annotation, or a name that it gives."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "file", encodable(self.file))
+        object.__setattr__(self, "message_zh", self.message_zh or chinese_of(self.reason))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,29 +112,40 @@ def open_file(path: Path) -> BufferedReader:
     return file
 
 
-def read_file(path: Path) -> bytes:
-    """The bytes of a regular file; OSError."""
+def read_file(path: Path, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+    """The bytes of a regular file; OSError, EFBIG for one that is larger than that."""
     with open_file(path) as file:
-        return file.read()
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise too_large(max_bytes)
+    return data
 
 
-def fault_of(error: OSError) -> tuple[str, str]:
-    """Reason and message of a file that cannot be read."""
+def too_large(max_bytes: int = MAX_FILE_BYTES) -> OSError:
+    """The fault of a file that is larger than that."""
+    return OSError(errno.EFBIG, f"it is larger than {max_bytes:,} bytes")
+
+
+def fault_of(error: OSError) -> tuple[str, str, str]:
+    """Reason and message, in English and Chinese, of a file that cannot be read."""
     if isinstance(error, FileNotFoundError):
         return (
             "VANISHED",
-            "it was there when the folder was listed and is gone; import again if it comes back",
+            *sentence("it was there when the folder was listed and is gone; import again if it comes back"),
         )
     fact = error.strerror or type(error).__name__
-    remedy = "; mend its permissions" if isinstance(error, PermissionError) else ""
-    return "UNREADABLE", f"it cannot be read: {fact}{remedy}"
+    if error.errno == errno.EFBIG:
+        return "TOO_LARGE", f"{fact}; make it smaller, or move it out of the folder", ""
+    if isinstance(error, PermissionError):
+        return "UNREADABLE", *sentence("it cannot be read: {fact}; mend its permissions", fact=fact)
+    return "UNREADABLE", *sentence("it cannot be read: {fact}", fact=fact)
 
 
 def _is_hidden(name: str) -> bool:
     return "/." in f"/{name}"
 
 
-def _name_fault(name: str) -> tuple[str, str] | None:
+def _name_fault(name: str) -> tuple[str, ...] | None:
     """Why an entry is not taken by its name alone. Which characters are taken, the registry says."""
     if _is_hidden(name):
         folder = _is_hidden(name.rpartition("/")[0])
@@ -139,7 +157,7 @@ def _name_fault(name: str) -> tuple[str, str] | None:
     return None
 
 
-def _kind(path: Path, root: Path) -> str | tuple[str, str] | None:
+def _kind(path: Path, root: Path) -> str | tuple[str, ...] | None:
     """`folder`, or why it is no file, or None for one."""
     try:
         mode = path.lstat().st_mode
@@ -155,20 +173,33 @@ def _kind(path: Path, root: Path) -> str | tuple[str, str] | None:
     return "NOT_A_FILE", f"{kind}; only regular files are read"
 
 
-def _link_fault(path: Path, root: Path) -> tuple[str, str] | None:
+def _link_fault(path: Path, root: Path) -> tuple[str, ...] | None:
     """Why a link is not read, if it is not; OSError if it is gone."""
     target = encodable(str(path.readlink()))
     try:
         mode = path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
-        return "DANGLING_LINK", f"a link to {target}, which does not exist; remove or mend it"
+        return (
+            "DANGLING_LINK",
+            *sentence("a link to {target}, which does not exist; remove or mend it", target=target),
+        )
     except OSError as error:
         if error.errno != errno.ELOOP:
             raise
         return "LINK_LOOP", "a link that leads back to itself; remove it"
     if not Path(os.path.realpath(path)).is_relative_to(root):
-        message = f"a link to {target}, outside of the folder; only what lies in it is read: put it there"
-        return "OUTSIDE_FOLDER", message
+        return (
+            "OUTSIDE_FOLDER",
+            *sentence(
+                "a link to {target}, outside of the folder; only what lies in it is read: put it there",
+                target=target,
+            ),
+        )
     if stat.S_ISDIR(mode):
-        return "LINK_TO_FOLDER", f"a link to the folder {target}, which is read at its own place"
-    return None if stat.S_ISREG(mode) else ("NOT_A_FILE", f"a link to {target}, which is no regular file")
+        return (
+            "LINK_TO_FOLDER",
+            *sentence("a link to the folder {target}, which is read at its own place", target=target),
+        )
+    if stat.S_ISREG(mode):
+        return None
+    return "NOT_A_FILE", *sentence("a link to {target}, which is no regular file", target=target)

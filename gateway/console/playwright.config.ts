@@ -41,6 +41,8 @@ export default defineConfig<Options>({
     { name: "zh-login", testMatch: "login.spec.ts", use: ZH },
     // The first log-in of all has a one-time password.
     { name: "en-login", testMatch: "login.spec.ts", use: EN, dependencies: ["zh-login"] },
+    { name: "zh-imports", testMatch: "imports.spec.ts", use: ZH, dependencies: ["zh-login"] },
+    { name: "en-imports", testMatch: "imports.spec.ts", use: EN, dependencies: ["en-login"] },
     { name: "zh-story", testMatch: "story.spec.ts", use: ZH, dependencies: ["zh-login"] },
     { name: "en-story", testMatch: "story.spec.ts", use: EN, dependencies: ["en-login"] },
     { name: "zh-banks", testMatch: "banks.spec.ts", use: ZH, dependencies: STORIES },

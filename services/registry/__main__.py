@@ -28,6 +28,7 @@ from services.registry.application.data_bin import DataBin
 from services.registry.application.datasets import DataCatalogue
 from services.registry.application.identity import Accounts, StoredTokens
 from services.registry.application.images import ImageCatalogue
+from services.registry.application.import_reports import ImportReportLibrary
 from services.registry.application.inspection import Inspector
 from services.registry.application.master_data import MasterData
 from services.registry.application.models import ModelCatalogue
@@ -90,6 +91,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                     images=ImageCatalogue(database.sessions),
                     data=data,
                     data_bin=data_bin,
+                    import_reports=ImportReportLibrary(database.sessions),
                     banks=BankCatalogue(database.sessions, data),
                     master_data=MasterData(database.sessions),
                     models=ModelCatalogue(database.sessions, store),

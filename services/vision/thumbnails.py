@@ -6,8 +6,9 @@ H, W: height and width of the original; h, w: of the drawn picture; C: 3 channel
 import cv2
 import numpy as np
 from loupe.image_files import ImageLimits, Pixels, decode
+from loupe.walking import MAX_FILE_BYTES
 
-MAX_OBJECT_BYTES = 64 * 2**20
+MAX_OBJECT_BYTES = MAX_FILE_BYTES
 LIMITS = ImageLimits(max_image_bytes=MAX_OBJECT_BYTES)
 """As of an import: what is listed was read under these once."""
 THUMBNAIL_PX = 160

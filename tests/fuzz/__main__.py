@@ -2,8 +2,8 @@
 
 The seconds are shared out among the targets, which are all unless some are named. Tells how many inputs each
 took, what the product made of them, and the slowest; ends with 1 if an input broke something. Such an input
-is kept in out/fuzz, and the command that repeats it is printed. `servers` starts a stack; `library` needs a
-C++ compiler, and uses libFuzzer where there is clang++.
+is kept in out/fuzz, and the command that repeats it is printed. `servers` and `folders` start a stack;
+`library` needs a C++ compiler, and uses libFuzzer where there is clang++.
 """
 
 import argparse
@@ -30,8 +30,10 @@ TARGETS = {
     "requests": "tests.fuzz.requests:Requests",
     "packages": "tests.fuzz.packages:Packages",
     "servers": "tests.fuzz.servers:Servers",
+    "folders": "tests.fuzz.folders:Folders",
 }
 LIBRARY = "library"
+_OF_SERVERS = {"servers", "folders"}
 _KEPT = ROOT / "out" / "fuzz"
 _RUNS_AT_ONCE = 3000
 
@@ -60,7 +62,7 @@ def main() -> int:
         if target == LIBRARY:
             broken += fuzz_library(seconds, options.seed) != 0
             continue
-        with _servers() if target == "servers" else contextlib.nullcontext():
+        with _servers() if target in _OF_SERVERS else contextlib.nullcontext():
             if options.input:
                 outcome = run_one(TARGETS[target], options.input.read_bytes())
             else:

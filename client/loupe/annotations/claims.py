@@ -123,7 +123,7 @@ def read_each(walked: Walk, pictures: Pictures, form: PerFile) -> Annotations:
                 names.append(reference.written)
                 picture, found = form.picture(file, content.value, reference)
         except Unusable as unusable:
-            left_out.append(LeftOut(name, unusable.reason, unusable.message))
+            left_out.append(unusable.line(name))
             unread.add(name, names)
             if len(names) == 1 and unusable.reason not in OTHER_CONTENT and not unread.names(name):
                 unread.add_of_any(name)

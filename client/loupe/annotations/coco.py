@@ -44,7 +44,7 @@ def read_coco(walked: Walk, _options: ImportOptions) -> Annotations:
                 read = _File(name, content.value)
                 left_out += read.read(pictures, claims)
         except Unusable as unusable:
-            left_out.append(LeftOut(name, unusable.reason, unusable.message))
+            left_out.append(unusable.line(name))
             unread.add_of_any(name)
         else:
             names.add(name)
@@ -110,7 +110,7 @@ class _File:
             except Unusable as unusable:
                 if picture is None:
                     strays = self.is_unsure = True
-                    yield LeftOut(self._name, unusable.reason, unusable.message, is_part=True)
+                    yield unusable.line(self._name, is_part=True)
                 else:
                     picture.faults.append(Fault(label, unusable))
         for picture in self._pictures.values() if strays else ():

@@ -29,11 +29,7 @@ class Content:
 def load(file: Path, name: str) -> Content:
     """The value of a JSON file; Unusable with line and column if it has none."""
     try:
-        if file.stat().st_size > _MAX_FILE_BYTES:
-            raise Unusable(
-                "TOO_LARGE", f"{name} is larger than {_MAX_FILE_BYTES:,} bytes; export it in parts"
-            )
-        decoded = decode(read_file(file), name)
+        decoded = decode(read_file(file, _MAX_FILE_BYTES), name)
     except OSError as error:
         raise unreadable(name, error) from error
     text = decoded.text

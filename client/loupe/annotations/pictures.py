@@ -23,6 +23,7 @@ from loupe.folders import (
     check_codes,
     complete,
     is_code,
+    name_taken,
 )
 from loupe.unusable import Unusable, fact_of, unreadable, unusable_on_failure
 from loupe.walking import LeftOut, Walk, open_file
@@ -134,20 +135,16 @@ def assemble(walked: Walk, kind: str, found: Annotations, options: ImportOptions
     remarks = list(found.remarks)
     samples: dict[str, FoundSample] = {}
     for picture in found.pictures:
-        left_out += [
-            LeftOut(picture.origin, fault.unusable.reason, fault.unusable.message, is_part=True)
-            for fault in picture.faults
-        ]
+        left_out += [fault.unusable.line(picture.origin, is_part=True) for fault in picture.faults]
         try:
             with unusable_on_failure(picture.annotation or picture.origin):
                 sample = _sample(picture, codes, options, left_out)
         except Unusable as unusable:
-            left_out.append(_refused(picture, unusable.reason, unusable.message))
+            left_out.append(unusable.line(picture.origin, is_part=_is_within(picture)))
             continue
         taken = samples.setdefault(sample.file, sample)
         if taken is not sample:
-            message = f"{taken.origin} is imported as {sample.file} already; rename one of the two"
-            left_out.append(_refused(picture, "NAME_TAKEN", message))
+            left_out.append(name_taken(taken, picture.origin, is_part=_is_within(picture)))
         else:
             remarks += _remarks(picture, sample, codes)
     taken_origins = {sample.origin for sample in samples.values()}
@@ -169,9 +166,9 @@ def assemble(walked: Walk, kind: str, found: Annotations, options: ImportOptions
     return complete(listing, walked, options, found.read)
 
 
-def _refused(picture: Picture, reason: str, message: str) -> LeftOut:
-    """The line of a picture that is no sample; one within a LabelMe file is a part of that file."""
-    return LeftOut(picture.origin, reason, message, is_part=not isinstance(picture.image, Path))
+def _is_within(picture: Picture) -> bool:
+    """Whether it is a part of its LabelMe file."""
+    return not isinstance(picture.image, Path)
 
 
 def _remarks(picture: Picture, sample: FoundSample, codes: dict[str, str]) -> Iterator[Remark]:

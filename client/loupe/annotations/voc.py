@@ -203,7 +203,7 @@ def _add_segmentations(walked: Walk, found: Annotations) -> Iterator[LeftOut]:
                 _put_segments(png, name, pictures, classes)
                 found.read.add(name)
             except Unusable as unusable:
-                yield LeftOut(name, unusable.reason, unusable.message)
+                yield unusable.line(name)
                 for picture in pictures:
                     # Its boxes are not what the segmentation says.
                     picture.regions, picture.labels, picture.is_unsure = [], [], True

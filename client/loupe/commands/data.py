@@ -3,23 +3,23 @@
 import asyncio
 import re
 from collections import Counter
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import click
 from loupe import names
 from loupe.client import pages
-from loupe.commands import data_bin
+from loupe.commands import data_bin, import_reports
 from loupe.commands.session import Output, Session, remote
 from loupe.deep_pictures import BITS
 from loupe.folders import FolderListing, ImportOptions
-from loupe.importing import ImportOutcome, ImportProgress, ImportResult, is_of_mask
+from loupe.import_report import Line, report_lines, used_count
+from loupe.importing import ImportOutcome, ImportProgress, ImportResult
 from loupe.language import pick
 from loupe.reading import FORMATS, read_data
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2
 from loupe.rendering import enum_word, facts, human_bytes, is_for_people, local_time, message_json, table
-from loupe.text import as_utf8, visible
-from loupe.translation import Sentence, sentence
+from loupe.text import visible
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text
@@ -104,7 +104,7 @@ def _expression(
     type=click.Choice([str(bits) for bits in BITS]),
     default=None,
     callback=lambda _context, _parameter, value: int(value or 0),
-    help="Of the grey values in files of 16 bits, if the camera has fewer; the same for all of a path.",
+    help="Of the grey values in files of 16 bits, if the camera has fewer. Kept with the path.",
 )
 @click.option(
     "--line-width",
@@ -184,47 +184,45 @@ async def import_listing(
 
 def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
     """An import's result for scripts."""
-    not_taken = _not_taken(listing, result)
+    lines = report_lines(listing, result)
+    not_taken = [line for line in lines if line.kind in _NOT_TAKEN]
     return {
         "dataPath": message_json(result.data_path),
+        "report": result.report,
         "format": listing.format,
         "found": listing.found,
-        "used": _used_count(listing, result),
+        "used": used_count(listing, result),
         "added": result.count(ImportOutcome.OUTCOME_ADDED),
         "unchanged": result.count(ImportOutcome.OUTCOME_UNCHANGED),
         "replaced": result.count(ImportOutcome.OUTCOME_REPLACED),
-        "doubtful": [
-            {
-                "file": item.file,
-                "reason": item.reason,
-                "message": item.message,
-                "messageZh": item.message_zh,
-            }
-            for item in result.doubtful
-        ],
+        "doubtful": [_line_json(item) for item in result.doubtful],
         **{
-            key: [
-                {
-                    "file": file,
-                    "reason": reason,
-                    "message": message.english,
-                    **({"messageZh": message.chinese} if message.chinese else {}),
-                }
-                for file, reason, message in items
-            ]
-            for key, (_, items) in not_taken.items()
+            key: [_line_json(line) for line in lines if line.kind == kind]
+            for kind, (key, _) in _NOT_TAKEN.items()
         },
-        "notTakenByReason": _by_reason([item for _, items in not_taken.values() for item in items]),
-        "remarks": [
-            {"file": one.file, "reason": one.reason, "message": one.message} for one in listing.remarks
-        ],
+        "notTakenByReason": _by_reason(not_taken),
+        "remarks": [_line_json(one) for one in listing.remarks],
         "identicalFiles": [list(files) for files in result.identical],
         "samePixelsUnderOtherCodes": [
             {"file": item.file, "others": list(item.same_pixels_under_other_codes)}
             for item in result.ambiguous
         ],
+        "samePixelsInOtherPaths": [
+            {"file": item.file, "others": list(item.same_pixels_in_other_paths)}
+            for item in result.outcomes
+            if item.same_pixels_in_other_paths
+        ],
         "uploadedObjects": result.uploaded,
         "uploadedBytes": result.uploaded_bytes,
+    }
+
+
+def _line_json(item: Any) -> dict[str, str]:  # noqa: ANN401 -- a line, an outcome or a remark
+    return {
+        "file": item.file,
+        "reason": item.reason,
+        "message": item.message,
+        "messageZh": item.message_zh,
     }
 
 
@@ -238,7 +236,8 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
     }
     text = ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "nothing to do"
     groups = len({sample.group for sample in listing.samples if sample.group})
-    used = _used_count(listing, result)
+    used = used_count(listing, result)
+    origin = "as --bits says" if listing.bits else "as the path says"
     pairs: dict[str, RenderableType] = {
         "imported": f"{text}; {human_bytes(result.uploaded_bytes)} uploaded",
         "files": f"{listing.found} found, {used} used, {listing.found - used} left out",
@@ -246,10 +245,13 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
         "codes": _codes(result.data_path),
         "groups": f"{groups}, from {listing.group_column!r}" if listing.group_column else "",
         "format": listing.format if listing.format != "folders" else "",
-        "bits": f"{listing.bits} of 16, as --bits says" if listing.bits else "",
+        "bits": f"{result.bits} of 16, {origin}" if result.bits else "",
         "masks": f"indices of {', '.join(listing.mask_codes)}" if listing.mask_codes else "",
+        "report": names.short(result.report) if result.report else "",
     }
     parts: list[RenderableType] = [facts(pairs)]
+    if result.report_fault:
+        parts.append(Text(visible(f"the report is not kept: {result.report_fault}"), "yellow"))
     if listing.ungrouped:
         parts.append(Text(f"{listing.ungrouped} samples are in no group; each is one of its own", "yellow"))
     if listing.unmatched_group_rows:
@@ -260,100 +262,52 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
                 "yellow",
             )
         )
-    doubtful = [(one.file, one.reason, Sentence(one.message, "")) for one in listing.remarks]
-    doubtful += [(one.file, one.reason, Sentence(one.message, one.message_zh)) for one in result.doubtful]
-    for title, items in (
-        *_not_taken(listing, result).values(),
-        ("taken; look whether it is right", doubtful),
-    ):
-        parts += _told(title, items)
-    if result.ambiguous:
-        parts += ["", Text("the same pixels under two codes", style="yellow")]
-        shown = [
-            (item.file, ", ".join(item.same_pixels_under_other_codes)) for item in result.ambiguous[:_SHOWN]
-        ]
-        parts.append(table("FILE", "ALSO AS", rows=shown))
-    if result.identical:
-        some = "; ".join(" = ".join(files[:3]) for files in result.identical[:3])
-        text = f"{len(result.identical)} file(s) are there more than once under the same code: {some}"
-        parts += [
-            "",
-            Text(visible(f"{text}. Put them into one group, or remove all but one of each"), "yellow"),
-        ]
+    lines = report_lines(listing, result)
+    for kind, title in _TITLES.items():
+        parts += _told(title, [line for line in lines if line.kind == kind])
     return Group(*parts)
 
 
-_NotTaken = tuple[str, str, Sentence]
-"""File, reason, message; its Chinese is empty where the message is in English only."""
+_NOT_TAKEN = {
+    Line.KIND_REJECTED: ("rejected", "rejected"),
+    # A line for each file that is found and not used.
+    Line.KIND_LEFT_OUT: ("leftOut", "files left out"),
+    Line.KIND_PART_LEFT_OUT: ("partsLeftOut", "left out of annotations"),
+}
+"""By kind: the key for scripts, and the title."""
+_TITLES = {
+    **{kind: title for kind, (_, title) in _NOT_TAKEN.items()},
+    Line.KIND_DOUBTFUL: "taken; look whether it is right",
+    Line.KIND_DUPLICATE: "taken; the same picture lies elsewhere",
+}
 
 
-def _told(title: str, items: list[_NotTaken]) -> list[RenderableType]:
-    """A title with counts by reason, and some of the items."""
-    if not items:
+def _told(title: str, lines: list[Line]) -> list[RenderableType]:
+    """A title with counts by reason, and some of the lines."""
+    if not lines:
         return []
-    by_reason = ", ".join(f"{count} {reason}" for reason, count in _by_reason(items).items())
-    shown_items = _some_of_each(items)
-    rows = [(file, reason, pick(*message)) for file, reason, message in shown_items]
+    by_reason = ", ".join(f"{count} {reason}" for reason, count in _by_reason(lines).items())
+    shown = _some_of_each(lines)
+    rows = [(line.file, line.reason, pick(line.message, line.message_zh)) for line in shown]
     parts: list[RenderableType] = [
         "",
         Text(f"{title}: {by_reason}", style="yellow"),
         table("FILE", "REASON", "", rows=rows),
     ]
-    if len(items) > len(shown_items):
-        parts.append(Text(f"{len(items)} in all; --json lists every one", style="dim"))
+    if len(lines) > len(shown):
+        parts.append(Text(f"{len(lines)} in all; --json lists every one", style="dim"))
     return parts
 
 
-def _not_taken(listing: FolderListing, result: ImportResult) -> dict[str, tuple[str, list[_NotTaken]]]:
-    """By its key for scripts, with a title: what the registry set aside, files, and parts of annotations."""
-    left_out = sorted(
-        (*listing.left_out, *result.left_out), key=lambda item: (item.file, item.reason, item.message)
-    )
-    told = {
-        is_part: [
-            (one.file, one.reason, Sentence(one.message, "")) for one in left_out if one.is_part is is_part
-        ]
-        for is_part in (False, True)
-    }
-    return {
-        "rejected": ("rejected", _rejected(listing, result)),
-        # A line for each file that is found and not used.
-        "leftOut": ("files left out", told[False]),
-        "partsLeftOut": ("left out of annotations", told[True]),
-    }
+def _by_reason(lines: list[Line]) -> dict[str, int]:
+    return dict(Counter(line.reason for line in lines).most_common())
 
 
-def _rejected(listing: FolderListing, result: ImportResult) -> list[_NotTaken]:
-    """What the registry set aside, by the file at fault: the picture, or its mask."""
-    masks = {sample.file: sample.mask for sample in listing.samples if isinstance(sample.mask, Path)}
-    told = []
-    for item in result.rejected:
-        mask = masks.get(item.file)
-        why = Sentence(item.message, item.message_zh)
-        if mask is None or not is_of_mask(item):
-            told.append((item.file, item.reason, why))
-        else:
-            picture = PurePosixPath(item.file).name
-            name = as_utf8(mask.relative_to(listing.folder).as_posix())
-            message = sentence("{why}; {picture} is not taken without it", why=why, picture=picture)
-            told.append((name, item.reason, message))
-    return told
-
-
-def _used_count(listing: FolderListing, result: ImportResult) -> int:
-    """Files that were offered in samples. Masks that were not taken with their pictures are left out."""
-    return len(listing.used) - len(result.left_out)
-
-
-def _by_reason(items: list[_NotTaken]) -> dict[str, int]:
-    return dict(Counter(reason for _, reason, _ in items).most_common())
-
-
-def _some_of_each(items: list[_NotTaken]) -> list[_NotTaken]:
+def _some_of_each(lines: list[Line]) -> list[Line]:
     """At most `_SHOWN`, by reason: one frequent reason must not hide the others."""
-    reasons = _by_reason(items)
+    reasons = _by_reason(lines)
     each = max(_SHOWN // len(reasons), 1)
-    return [item for reason in reasons for item in [one for one in items if one[1] == reason][:each]]
+    return [line for reason in reasons for line in [one for one in lines if one.reason == reason][:each]]
 
 
 @data.command("list", short_help="List datasets and their paths.")
@@ -475,6 +429,7 @@ def _path_facts(path: dataset_pb2.DataPath) -> RenderableType:
             "status": enum_word(dataset_pb2.DataPathStatus, path.status).lower(),
             "samples": f"{path.sample_count}, {path.mask_count} with masks",
             "codes": _codes(path),
+            "bits": f"{path.bits} of 16" if path.bits else "",
             "owner": names.short(path.owner) or "none: every engineer may change it",
             "question bank": f"{_banks(path)}: not trained with" if path.question_banks else "",
             "description": path.description,
@@ -491,6 +446,8 @@ def _banks(path: dataset_pb2.DataPath) -> str:
     return ", ".join(names.short(bank) for bank in path.question_banks)
 
 
+data.add_command(import_reports.reports)
+data.add_command(import_reports.report)
 data.add_command(data_bin.delete)
 data.add_command(data_bin.bin_)
 data.add_command(data_bin.restore)

@@ -28,6 +28,7 @@ from services.registry.domain.datasets import (
     DataPathEmpty,
     Dataset,
     Snapshot,
+    bits_faults,
     count_parts_faults,
     mask_codes_faults,
     owner_faults,
@@ -48,7 +49,7 @@ from services.registry.domain.samples import Sample, count_changes
 from services.registry.domain.uploads import Upload, plan
 from services.registry.storage.datasets import DataPaths, Datasets, Snapshots
 from services.registry.storage.identity import Identities
-from services.registry.storage.samples import Alike, Listed, ObjectRows, Samples
+from services.registry.storage.samples import Alike, Listed, ObjectRows, Samples, Twin
 from services.registry.storage.uploads import Uploads
 from services.vision.parts import keys, parts
 from services.vision.pictures import LINK_LIFE, OPAQUE, PictureStore, sample_key, type_of_file, type_of_format
@@ -58,6 +59,8 @@ from services.vision.thumbnails import MAX_OBJECT_BYTES
 UPLOAD_LINK_LIFE = timedelta(hours=1)
 """Of a link that writes; what arrives is kept for the grace period of orphans."""
 _MAX_REMEMBERED_COUNTS = 200
+_MAX_TWINS = 10
+"""Samples of other paths that an outcome names: one picture may lie in hundreds."""
 
 
 class DataCatalogue:
@@ -104,20 +107,22 @@ class DataCatalogue:
         path: str,
         description: str,
         mask_codes: Sequence[str] = (),
+        bits: int = 0,
         *,
         caller: Caller,
         allow_existing: bool,
     ) -> DataPath:
         """Make an empty data path, the caller's; AlreadyExists, unless `allow_existing`.
 
-        What an existing one declares of its masks may be extended by its owner (D1); MaskCodesDiffer where it
-        cannot be.
+        What an existing one declares of its masks may be extended by its owner (D1), and its bits be set
+        while it has no deep pictures (D6); MaskCodesDiffer, BitsDiffer where they cannot be.
         """
         refuse(
             [
                 *id_faults(path, "data_path_id"),
                 *text_faults(description, "data_path.description"),
                 *mask_codes_faults(mask_codes),
+                *bits_faults(bits),
             ]
         )
         async with self._sessions.begin() as session:
@@ -125,7 +130,14 @@ class DataCatalogue:
             paths = DataPaths(session)
             now = await database_time(session)
             new = DataPath(
-                dataset, path, now, now, description, mask_codes=tuple(mask_codes), owner=owner_of(caller)
+                dataset,
+                path,
+                now,
+                now,
+                description,
+                mask_codes=tuple(mask_codes),
+                owner=owner_of(caller),
+                bits=bits,
             )
             if await paths.add(new):
                 return await paths.get(dataset, path)
@@ -139,6 +151,10 @@ class DataCatalogue:
                 there.require_owner(caller)
                 await paths.declare(key, there.declaring(new.mask_codes).mask_codes, now)
                 there = await paths.get(dataset, path)
+            if bits and there.bits != bits:
+                there.require_owner(caller)
+                there = there.with_bits(bits, has_deep=await Samples(session).has_deep(key))
+                await paths.set_bits(key, bits)
             return there
 
     async def path(self, dataset: str, path: str) -> DataPath:
@@ -272,9 +288,12 @@ class DataCatalogue:
         return [(upload.sha256, links[upload.name]) for upload in sent]
 
     async def add_samples(
-        self, dataset: str, path: str, candidates: Sequence[Candidate], caller: Caller
+        self, dataset: str, path: str, candidates: Sequence[Candidate], caller: Caller, *, bits: int
     ) -> tuple[list[SampleOutcome], DataPath]:
-        """Check each candidate's bytes and list the valid ones; returns the outcomes in the same order."""
+        """Check each candidate's bytes and list the valid ones; returns the outcomes in the same order.
+
+        `bits` are those by which the importer scales deep pictures (D6).
+        """
         refuse(candidate_faults(candidates))
         async with self._sessions.begin() as session:
             (await DataPaths(session).get(dataset, path)).require_owner(caller)
@@ -287,9 +306,12 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             paths, samples = DataPaths(session), Samples(session)
             key = await _lock_own(paths, dataset, path, caller)
-            # Within the lock: the declaration of masks must not change before the samples are listed.
-            mask_codes = await paths.mask_codes(key)
-            judged = [judge(candidate, objects, mask_codes) for candidate in candidates]
+            # Within the lock: the declarations must not change before the samples are listed.
+            declared = await paths.get(dataset, path)
+            judged = [
+                judge(candidate, objects, declared.mask_codes, same_bits=declared.bits in {None, bits})
+                for candidate in candidates
+            ]
             sound = [verdict for verdict in judged if isinstance(verdict, Sample)]
             before = await samples.listed(key, [sample.file for sample in sound])
             changed = [sample for sample in sound if before.get(sample.file) != Listed.of(sample)]
@@ -305,7 +327,7 @@ class DataCatalogue:
             twins = await samples.same_pixels(dataset, {sample.image.pixels_sha256 for sample in sound})
             after = await paths.get(dataset, path)
         outcomes = [
-            _outcome(candidate.file, verdict, before, _under_other_codes(verdict, twins, after))
+            _outcome(candidate.file, verdict, before, *_twins(verdict, twins, after))
             for candidate, verdict in zip(candidates, judged, strict=True)
         ]
         return outcomes, after
@@ -487,26 +509,36 @@ def _is_stored(item: Verified, known: Mapping[str, Verified]) -> bool:
     return True
 
 
-def _under_other_codes(
-    verdict: Sample | Rejection, twins: Mapping[str, Sequence[tuple[str, str, str]]], path: DataPath
-) -> tuple[str, ...]:
+def _twins(
+    verdict: Sample | Rejection, found: Mapping[str, Sequence[Twin]], path: DataPath
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Samples with the same pixels: of the dataset under other codes, and of other paths, of any dataset."""
     if isinstance(verdict, Rejection):
-        return ()
-    return tuple(
-        file if path_id == path.id else f"datasets/{path.dataset}/paths/{path_id}/{file}"
-        for path_id, code, file in twins.get(verdict.image.pixels_sha256, ())
-        if code != verdict.code
+        return (), ()
+    twins = found.get(verdict.image.pixels_sha256, ())
+    here = (path.dataset, path.id)
+    return (
+        tuple(
+            twin.file if (twin.dataset, twin.path) == here else twin.name
+            for twin in twins
+            if twin.dataset == path.dataset and twin.code != verdict.code
+        ),
+        tuple(twin.name for twin in twins if (twin.dataset, twin.path) != here)[:_MAX_TWINS],
     )
 
 
 def _outcome(
-    file: str, verdict: Sample | Rejection, before: Mapping[str, Listed], twins: tuple[str, ...]
+    file: str,
+    verdict: Sample | Rejection,
+    before: Mapping[str, Listed],
+    other_codes: tuple[str, ...],
+    other_paths: tuple[str, ...],
 ) -> SampleOutcome:
     if isinstance(verdict, Rejection):
         return SampleOutcome(file, CandidateOutcome.REJECTED, verdict)
     doubt = Doubt(verdict.image.doubt) if verdict.image.doubt else None
     if file not in before:
-        return SampleOutcome(file, CandidateOutcome.ADDED, None, doubt, twins)
+        return SampleOutcome(file, CandidateOutcome.ADDED, None, doubt, other_codes, other_paths)
     same = before[file] == Listed.of(verdict)
     outcome = CandidateOutcome.UNCHANGED if same else CandidateOutcome.REPLACED
-    return SampleOutcome(file, outcome, None, doubt, twins)
+    return SampleOutcome(file, outcome, None, doubt, other_codes, other_paths)

@@ -127,6 +127,7 @@ class SampleOutcome:
     doubt: Doubt | None = None
     """Why a person should look at a picture that is taken."""
     same_pixels_under_other_codes: tuple[str, ...] = ()
+    same_pixels_in_other_paths: tuple[str, ...] = ()
 
 
 def candidate_faults(candidates: Sequence[Candidate]) -> list[Violation]:
@@ -168,11 +169,16 @@ def candidate_faults(candidates: Sequence[Candidate]) -> list[Violation]:
 
 
 def judge(
-    candidate: Candidate, objects: Mapping[str, Verified], mask_codes: Sequence[str] = ()
+    candidate: Candidate,
+    objects: Mapping[str, Verified],
+    mask_codes: Sequence[str] = (),
+    *,
+    same_bits: bool = True,
 ) -> Sample | Rejection:
     """The sample of a candidate, or why there is none.
 
     `objects` are the inspected objects by hash, `mask_codes` the declaration of the path for its masks.
+    `same_bits`: the importer scales by what the path says.
     """
     fault = candidate.fault()
     if fault is not None:
@@ -185,6 +191,12 @@ def judge(
         return Rejection(
             RejectReason.TYPE_MISMATCH,
             f"the file is named {suffix} but its content is {image.format}; rename it",
+        )
+    if not same_bits and image.is_deep:
+        return Rejection(
+            RejectReason.OTHER_BITS,
+            "the file has 16 bits, and the path says how many of them are significant; import it with loupe "
+            "data import, which scales it",
         )
     if candidate.mask_sha256 is not None:
         fault = _mask_fault(image, objects[candidate.mask_sha256], mask_codes)

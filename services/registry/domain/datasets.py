@@ -15,6 +15,7 @@ from services.registry.domain.samples import CodeCount, code_faults
 MAX_PLANNED = 1000
 MAX_COUNTED_PATHS = 500
 MAX_COUNTED_CODES = 1000
+BITS = (0, 10, 12, 14)
 MAX_MASK_CODES = 254
 """The values of 8 bits without 0 (background) and 255 (void in other tools)."""
 
@@ -58,6 +59,8 @@ class DataPath:
     """Value i of a mask is the i-th of these codes; empty: above 127 is the sample's own (D1)."""
     owner: str = ""
     """The user who may change it, `users/{user}`; empty: every engineer (A4)."""
+    bits: int | None = 0
+    """Significant bits of its pictures of 16 bits; 0: all; None: not known, as of older paths."""
     question_banks: tuple[str, ...] = ()
     """Ids of the banks that are tested with it now, sorted: it is not trained with (P7)."""
 
@@ -87,6 +90,17 @@ class DataPath:
             f"{self.name} has {self.mask_count} masks and {declared}; {','.join(mask_codes)} would change "
             "what they mean: keep the order and add new codes at the end, or import into another path",
             path=self.name,
+        )
+
+    def with_bits(self, bits: int, *, has_deep: bool) -> "DataPath":
+        """The path with these bits; BitsDiffer if its deep pictures were imported with others (D6)."""
+        if self.bits is None or not has_deep or bits == self.bits:
+            return replace(self, bits=bits)
+        raise BitsDiffer(
+            f"{self.name} has pictures of 16 bits that were imported with {_bits(self.bits)}, not "
+            f"{_bits(bits)}; import with the same, or into another path",
+            path=self.name,
+            bits=str(self.bits),
         )
 
     @property
@@ -185,6 +199,16 @@ class MaskCodesDiffer(FailedPrecondition):
     reason = "MASK_CODES_DIFFER"
 
 
+class BitsDiffer(FailedPrecondition):
+    """The pictures of one path have one scale."""
+
+    reason = "BITS_DIFFER"
+
+
+def _bits(bits: int) -> str:
+    return f"--bits {bits}" if bits else "all their bits"
+
+
 class DataPathPinned(FailedPrecondition):
     """A snapshot needs the path."""
 
@@ -246,6 +270,19 @@ def count_parts_faults(paths: Sequence[object], codes: Sequence[str]) -> list[Vi
             ("codes", codes, MAX_COUNTED_CODES),
         )
         if len(named) > limit
+    ]
+
+
+def bits_faults(bits: int) -> list[Violation]:
+    """What is wrong with a number of significant bits."""
+    if bits in BITS:
+        return []
+    return [
+        Violation(
+            "data_path.bits",
+            "OUT_OF_RANGE",
+            sentence("{bits} significant bits; send 10, 12 or 14, or 0 for all 16", bits=bits),
+        )
     ]
 
 

@@ -8,6 +8,8 @@ from loupe.translation import Sentence, sentence
 RULES = 1
 """Of decoding (docs/decisions/0077). What was read by earlier ones is read again at its next import."""
 
+DEEP_BITS = 16
+
 
 @dataclass(frozen=True, slots=True)
 class ImageObject:
@@ -34,6 +36,11 @@ class ImageObject:
     """What `loupe.image_files` finds doubtful: FEW_BITS, LEFT_OVER."""
     rules: int = RULES
     """By which it was read."""
+
+    @property
+    def is_deep(self) -> bool:
+        """Whether its values may have fewer significant bits than their file (D6)."""
+        return self.bit_depth == DEEP_BITS
 
     @property
     def is_outdated(self) -> bool:
@@ -78,6 +85,7 @@ class RejectReason(enum.StrEnum):
     BAD_CODE = "BAD_CODE"
     BAD_NAME = "BAD_NAME"
     BAD_MASK = "BAD_MASK"
+    OTHER_BITS = "OTHER_BITS"
 
 
 # The English message of a rejection says more than its reason does; Chinese says the reason.
@@ -116,6 +124,10 @@ _BY_REASON = {
         "rename the file"
     ),
     RejectReason.BAD_MASK: sentence("the mask cannot be used"),
+    RejectReason.OTHER_BITS: sentence(
+        "the file has 16 bits, and the path says how many of them are significant; import it with loupe data "
+        "import, which scales it"
+    ),
 }
 
 

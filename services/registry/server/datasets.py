@@ -7,11 +7,14 @@ from google.protobuf.empty_pb2 import Empty
 from loupe.registry.v1 import dataset_pb2 as pb
 from loupe.registry.v1 import dataset_service_pb2 as rpc
 from loupe.registry.v1 import dataset_service_pb2_grpc as rpc_grpc
+from loupe.registry.v1 import import_report_pb2 as report_pb
 
 from services.audit import current_caller
 from services.registry.application.data_bin import DataBin
 from services.registry.application.datasets import DataCatalogue
+from services.registry.application.import_reports import ImportReportLibrary
 from services.registry.wire import datasets as wire
+from services.registry.wire import import_reports as report_wire
 from services.registry.wire import names, paging
 from services.registry.wire.values import timestamp
 
@@ -21,9 +24,10 @@ Context = Any  # grpc.aio's context; no handler touches it
 class DatasetServicer(rpc_grpc.DatasetServiceServicer):
     """Datasets, data paths, import and snapshots."""
 
-    def __init__(self, data: DataCatalogue, data_bin: DataBin) -> None:
+    def __init__(self, data: DataCatalogue, data_bin: DataBin, reports: ImportReportLibrary) -> None:
         self._data = data
         self._bin = data_bin
+        self._reports = reports
 
     async def CreateDataset(self, request: rpc.CreateDatasetRequest, _: Context) -> pb.Dataset:
         dataset = await self._data.create_dataset(
@@ -50,6 +54,7 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
             request.data_path_id,
             request.data_path.description,
             list(request.data_path.mask_codes),
+            request.data_path.bits,
             caller=current_caller(),
             allow_existing=request.allow_existing,
         )
@@ -96,9 +101,54 @@ class DatasetServicer(rpc_grpc.DatasetServiceServicer):
             *names.parse_data_path(request.parent, "parent"),
             [wire.candidate_in(candidate) for candidate in request.candidates],
             current_caller(),
+            bits=request.bits,
         )
         return rpc.AddSamplesResponse(
             outcomes=[wire.outcome_out(outcome) for outcome in outcomes], data_path=wire.path_out(path)
+        )
+
+    async def SaveImportReport(
+        self, request: rpc.SaveImportReportRequest, _: Context
+    ) -> report_pb.ImportReport:
+        report = await self._reports.save(
+            *names.parse_data_path(request.parent, "parent"),
+            request.import_report_id,
+            report_wire.facts_in(request.import_report),
+            request.first_line,
+            [report_wire.line_in(line) for line in request.lines],
+            current_caller(),
+        )
+        return report_wire.report_out(report)
+
+    async def GetImportReport(
+        self, request: rpc.GetImportReportRequest, _: Context
+    ) -> report_pb.ImportReport:
+        return report_wire.report_out(await self._reports.get(*names.parse_import_report(request.name)))
+
+    async def ListImportReports(
+        self, request: rpc.ListImportReportsRequest, _: Context
+    ) -> rpc.ListImportReportsResponse:
+        page = await self._reports.listing(
+            *names.parse_data_path(request.parent, "parent"), paging.IMPORT_REPORTS.page(request)
+        )
+        return rpc.ListImportReportsResponse(
+            import_reports=[report_wire.report_out(report) for report in page.items],
+            next_page_token=paging.IMPORT_REPORTS.token(request, page.last_key),
+        )
+
+    async def ListImportReportLines(
+        self, request: rpc.ListImportReportLinesRequest, _: Context
+    ) -> rpc.ListImportReportLinesResponse:
+        page = await self._reports.lines(
+            *names.parse_import_report(request.parent, "parent"),
+            paging.IMPORT_REPORT_LINES.page(request),
+            kind=report_wire.kind_in(request.kind),
+            reason=request.reason,
+            file=request.file,
+        )
+        return rpc.ListImportReportLinesResponse(
+            lines=[report_wire.line_out(line) for line in page.items],
+            next_page_token=paging.IMPORT_REPORT_LINES.token(request, page.last_key),
         )
 
     async def RelabelSamples(

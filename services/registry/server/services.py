@@ -20,6 +20,7 @@ from services.registry.application.data_bin import DataBin
 from services.registry.application.datasets import DataCatalogue
 from services.registry.application.identity import Accounts
 from services.registry.application.images import ImageCatalogue
+from services.registry.application.import_reports import ImportReportLibrary
 from services.registry.application.master_data import MasterData
 from services.registry.application.models import ModelCatalogue
 from services.registry.application.overlap import Overlaps
@@ -38,6 +39,7 @@ def services(  # noqa: PLR0913 -- one a service
     images: ImageCatalogue,
     data: DataCatalogue,
     data_bin: DataBin,
+    import_reports: ImportReportLibrary,
     banks: BankCatalogue,
     master_data: MasterData,
     models: ModelCatalogue,
@@ -55,7 +57,7 @@ def services(  # noqa: PLR0913 -- one a service
             images_rpc.DESCRIPTOR.services_by_name["AlgorithmImageService"],
         ),
         Service(
-            DatasetServicer(data, data_bin),
+            DatasetServicer(data, data_bin, import_reports),
             datasets_grpc.add_DatasetServiceServicer_to_server,
             datasets_rpc.DESCRIPTOR.services_by_name["DatasetService"],
         ),

@@ -92,6 +92,7 @@ class DataPaths:
                 description=path.description,
                 mask_codes=list(path.mask_codes),
                 owner=path.owner,
+                bits=path.bits,
                 create_time=path.create_time,
                 update_time=path.update_time,
             )
@@ -160,6 +161,10 @@ class DataPaths:
             .where(data_paths.c.key == key)
             .values(mask_codes=list(mask_codes), revision=data_paths.c.revision + 1, update_time=now)
         )
+
+    async def set_bits(self, key: int, bits: int) -> None:
+        """Store the significant bits of deep pictures. The row must be locked."""
+        await self._session.execute(sa.update(data_paths).where(data_paths.c.key == key).values(bits=bits))
 
     async def set_owner(self, key: int, owner: str) -> None:
         """Store who may change the path. The row must be locked."""
@@ -344,6 +349,7 @@ def path_of(row: Any) -> DataPath:  # noqa: ANN401 -- a row has no static type
         code_counts=tuple(CodeCount(*count) for count in row.counts or ()),
         mask_codes=tuple(row.mask_codes),
         owner=row.owner,
+        bits=row.bits,
         question_banks=tuple(row.question_banks),
     )
 

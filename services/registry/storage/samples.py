@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.paging import RowPage, RowPageRequest
 from services.registry.domain.objects import (
+    DEEP_BITS,
     RULES,
     ImageObject,
     MaskFacts,
@@ -22,8 +23,7 @@ from services.registry.domain.objects import (
     Verified,
 )
 from services.registry.domain.samples import Sample
-from services.registry.storage.datasets import LIVE
-from services.registry.storage.tables import data_paths, objects, samples
+from services.registry.storage.tables import objects, samples
 
 _STREAM_ROWS = 2000
 
@@ -88,6 +88,22 @@ _SHARED_KEYS = sa.text(
 )
 
 
+_MAX_TWINS = 100
+"""Samples with the pixels of one: a picture may lie in hundreds of paths."""
+_SAME_PIXELS = sa.text(
+    """
+    SELECT wanted.pixels, twin.dataset, twin.id, twin.code, twin.file
+    FROM unnest(CAST(:pixels AS bytea[])) AS wanted (pixels) CROSS JOIN LATERAL (
+        SELECT p.dataset, p.id, s.code, s.file
+        FROM samples s JOIN data_paths p ON p.key = s.path
+        WHERE s.pixels_sha256 = wanted.pixels AND p.delete_time IS NULL
+        ORDER BY p.dataset <> :dataset, p.dataset, p.id, s.file
+        LIMIT :limit
+    ) AS twin
+    """
+)
+
+
 class ObjectRows:
     """The findings about objects whose bytes were read."""
 
@@ -122,6 +138,21 @@ class Listed:
     def of(cls, sample: Sample) -> "Listed":
         """The entry of a sample."""
         return cls(sample.image.sha256, sample.mask_sha256, sample.group)
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """A sample that has the pixels of another one."""
+
+    dataset: str
+    path: str
+    code: str
+    file: str
+
+    @property
+    def name(self) -> str:
+        """As messages have it, which tells it from those of all paths."""
+        return f"datasets/{self.dataset}/paths/{self.path}/{self.file}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,23 +213,27 @@ class Samples:
             },
         )
 
-    async def same_pixels(
-        self, dataset: str, pixels_sha256s: Collection[str]
-    ) -> dict[str, list[tuple[str, str, str]]]:
-        """Samples of the dataset with these pixels: (path's id, code, file), by the hash of the pixels."""
-        wanted = sa.any_(
-            sa.cast([bytes.fromhex(value) for value in pixels_sha256s], sa.ARRAY(sa.LargeBinary))
-        )
-        rows = await self._session.execute(
-            sa.select(samples.c.pixels_sha256, data_paths.c.id, samples.c.code, samples.c.file)
-            .join(data_paths, data_paths.c.key == samples.c.path)
-            .where(samples.c.pixels_sha256 == wanted, data_paths.c.dataset == dataset, LIVE)
-            .order_by(data_paths.c.id, samples.c.file)
-        )
-        found: dict[str, list[tuple[str, str, str]]] = {}
-        for row in rows:
-            found.setdefault(row.pixels_sha256.hex(), []).append((row.id, row.code, row.file))
+    async def same_pixels(self, dataset: str, pixels_sha256s: Collection[str]) -> dict[str, list[Twin]]:
+        """Samples with these pixels, of this dataset first, by the hash of the pixels."""
+        values = {
+            "dataset": dataset,
+            "pixels": [bytes.fromhex(value) for value in pixels_sha256s],
+            "limit": _MAX_TWINS,
+        }
+        found: dict[str, list[Twin]] = {}
+        for pixels, *twin in await self._session.execute(_SAME_PIXELS, values):
+            found.setdefault(pixels.hex(), []).append(Twin(*twin))
         return found
+
+    async def has_deep(self, key: int) -> bool:
+        """Whether the path lists a picture of 16 bits."""
+        query = (
+            sa.select(sa.literal(1))
+            .join_from(samples, objects, objects.c.sha256 == samples.c.sha256)
+            .where(samples.c.path == key, objects.c.bit_depth == DEEP_BITS)
+            .limit(1)
+        )
+        return await self._session.scalar(query) is not None
 
     async def listing(self, key: int, page: RowPageRequest, *, code: str | None) -> RowPage[Sample]:
         """A page of the samples of a data path, sorted by file; of one code, if it is given."""

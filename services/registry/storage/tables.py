@@ -70,6 +70,7 @@ data_paths = _table(
     description=_TEXT,
     mask_codes=_TEXTS,
     owner=_TEXT,
+    bits=_INT,
     revision=_BIGINT,
     create_time=_TIME,
     update_time=_TIME,
@@ -124,6 +125,23 @@ samples = _table(
 
 snapshots = _table(
     "snapshots", path=_BIGINT, sha256=_BYTES, revision=_BIGINT, code_counts=_JSON, create_time=_TIME
+)
+
+import_reports = _table(
+    "import_reports", number=_BIGINT, path=_BIGINT, id=_TEXT, creator=_TEXT, create_time=_TIME, facts=_JSON
+)
+
+import_report_lines = _table(
+    "import_report_lines",
+    path=_BIGINT,
+    report=_TEXT,
+    place=_INT,
+    kind=_TEXT,
+    file=_TEXT,
+    reason=_TEXT,
+    message=_TEXT,
+    message_zh=_TEXT,
+    sample_file=_TEXT,
 )
 
 question_banks = _table(

@@ -46,6 +46,7 @@ def path_out(value: DataPath) -> pb.DataPath:
         update_time=timestamp(value.update_time),
         mask_codes=value.mask_codes,
         owner=value.owner,
+        bits=value.bits or 0,
         question_banks=[names.BANK.make(bank) for bank in value.question_banks],
     )
 
@@ -120,6 +121,7 @@ def outcome_out(value: SampleOutcome) -> pb.SampleOutcome:
         message=told.english,
         message_zh=told.chinese,
         same_pixels_under_other_codes=value.same_pixels_under_other_codes,
+        same_pixels_in_other_paths=value.same_pixels_in_other_paths,
     )
 
 

@@ -68,6 +68,9 @@ DATA_PATH = Pattern("datasets/{dataset}/paths/{path}", (id_faults, id_faults))
 SNAPSHOT = Pattern(
     "datasets/{dataset}/paths/{path}/snapshots/{sha256}", (id_faults, id_faults, sha256_faults)
 )
+IMPORT_REPORT = Pattern(
+    "datasets/{dataset}/paths/{path}/importReports/{report}", (id_faults, id_faults, id_faults)
+)
 _DELETED_PATH = Pattern("datasets/{dataset}/deletedPaths/{path}.{number}", (id_faults, _any_text))
 MODEL = Pattern("models/{model}", (model_id_faults,))
 _MODEL_VERSION = Pattern("models/{model}/versions/{version}", (model_id_faults, _any_text))
@@ -101,6 +104,12 @@ def parse_deleted_path(name: str) -> tuple[str, tuple[str, int]]:
     if not re.fullmatch(r"[1-9][0-9]{0,17}", number) or id_faults(path, "name"):
         raise InvalidArgument.of(_DELETED_PATH.fault(name, "name"))
     return dataset, (path, int(number))
+
+
+def parse_import_report(name: str, field: str = "name") -> tuple[str, str, str]:
+    """Dataset, path and report."""
+    dataset, path, report = IMPORT_REPORT.parse(name, field)
+    return dataset, path, report
 
 
 def parse_snapshot(name: str, field: str = "name") -> str:

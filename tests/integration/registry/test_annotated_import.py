@@ -1,6 +1,7 @@
 """`loupe data import` of every format into a registry and an object store (D1 to D4), and one killed."""
 
 import asyncio
+import csv
 import errno
 import hashlib
 import io
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 from click.testing import CliRunner, Result
+from loupe import names
 from loupe.cli import loupe
 from loupe.errors import NotFound
 from loupe.importing import _THREADS as THREADS
@@ -564,3 +566,91 @@ async def test_a_good_photo_beside_a_broken_twin_is_told(command: Command, tmp_p
     }
     assert answer["found"] == answer["used"] + len(answer["leftOut"])
     assert answer["found"] == answer["added"] + len(answer["rejected"]) + len(answer["leftOut"])
+
+
+def deep(path: Path, largest: int) -> Path:
+    """A grey picture of 16 bits, 20 by 10, whose largest value is that."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.linspace(0, largest, 200).astype(np.uint16).reshape(10, 20)
+    Image.fromarray(values).save(path)
+    return path
+
+
+async def test_the_bits_of_a_camera_are_kept_with_the_path(
+    command: Command, registry: Registry, tmp_path: Path
+) -> None:
+    """D6: a second import without --bits, or with others, would make two shots of one part unlike."""
+    deep(tmp_path / "first/T/a.png", 4000)
+    deep(tmp_path / "second/T/b.png", 4000)
+    first = await command("data", "import", tmp_path / "first", "--dataset", "deep", "--bits", "12", "--json")
+    assert first.exit_code == 0, first.output
+    assert json.loads(first.stdout)["dataPath"]["bits"] == 12
+    other = await command("data", "import", tmp_path / "second", "--dataset", "deep", "--bits", "10")
+    assert other.exit_code == 1
+    assert "imported with --bits 12, not --bits 10" in other.output
+    second = await command("data", "import", tmp_path / "second", "--dataset", "deep")
+    assert "12 of 16, as the path says" in second.output
+    answer = await registry.admin.data.ListSamples(
+        dataset_service_pb2.ListSamplesRequest(parent="datasets/deep/paths/main")
+    )
+    alike = {sample.sha256 for sample in answer.samples}
+    assert (len(answer.samples), len(alike)) == (2, 1)  # the same values, scaled in the same way
+    # An importer that does not scale, such as an older one.
+    listing = read_data(tmp_path / "second")
+    importing = SampleImport(registry.admin.data, lambda _: None)
+    bare = dataset_service_pb2.AddSamplesRequest(
+        parent="datasets/deep/paths/main",
+        candidates=[{"file": "T/c.png", "sha256": next(iter(alike))}],
+    )
+    refused = await registry.admin.data.AddSamples(bare)
+    assert (refused.outcomes[0].reason, refused.outcomes[0].message_zh[:7]) == ("OTHER_BITS", "该文件为 16")
+    picture(tmp_path / "third/T/grey.png")
+    assert (await command("data", "import", tmp_path / "third", "--dataset", "grey")).exit_code == 0
+    result = await importing.run(listing, dataset="datasets/grey", path="main", description="")
+    assert (result.bits, result.outcomes[0].outcome) == (0, ImportOutcome.OUTCOME_ADDED)
+    late = await command("data", "import", tmp_path / "second", "--dataset", "grey", "--bits", "12")
+    assert "imported with all their bits, not --bits 12" in late.output
+
+
+async def test_the_report_is_kept_and_names_the_same_picture_in_other_paths(
+    command: Command, tmp_path: Path
+) -> None:
+    """D2, D7: what was left out is to be seen after the import ended, and twins in other paths are named."""
+    source = picture(tmp_path / "one/T/a.png")
+    (tmp_path / "one/T/notes.txt").write_text("x")
+    for path in ("two/T/b.png", "two/U/c.png"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(source.read_bytes())
+    imported = {}
+    for name, dataset, path in (("one", "twins", "p1"), ("two", "twins", "p2"), ("one", "others", "p3")):
+        arguments = ("data", "import", tmp_path / name, "--dataset", dataset, "--path", path)
+        imported[path] = json.loads((await command(*arguments, "--json")).stdout)
+    assert imported["p1"]["samePixelsInOtherPaths"] == []
+    assert imported["p3"]["samePixelsInOtherPaths"] == [
+        {
+            "file": "T/a.png",
+            "others": [
+                "datasets/twins/paths/p1/T/a.png",
+                "datasets/twins/paths/p2/T/b.png",
+                "datasets/twins/paths/p2/U/c.png",
+            ],
+        }
+    ]
+    listed = json.loads((await command("data", "reports", "twins/p2", "--json")).stdout)["importReports"]
+    assert [report["name"] for report in listed] == [imported["p2"]["report"]]
+    shown = json.loads((await command("data", "report", imported["p2"]["report"], "--json")).stdout)
+    assert {(line["file"], line["reason"]) for line in shown["lines"]} == {
+        ("T/b.png", "SAME_UNDER_OTHER_CODE"),
+        ("T/b.png", "SAME_IN_OTHER_PATH"),
+        ("U/c.png", "SAME_UNDER_OTHER_CODE"),
+        ("U/c.png", "SAME_IN_OTHER_PATH"),
+    }
+    (report,) = json.loads((await command("data", "reports", "twins/p1", "--json")).stdout)["importReports"]
+    assert (report["foundCount"], report["usedCount"], report["addedCount"]) == ("2", "1", "1")
+    assert int(report["sizeBytes"]) == source.stat().st_size
+    people = await command("data", "report", names.short(report["name"]))
+    assert "2 found, 1 used, 1 left out" in people.output
+    table = await command("data", "report", report["name"], "--csv")
+    kind, file, reason, _, chinese, sample = next(csv.reader(table.output.splitlines()[1:]))
+    assert (kind, file, reason, sample) == ("left out", "T/notes.txt", "NOT_AN_IMAGE", "")
+    assert chinese.startswith("按文件名")

@@ -1,4 +1,4 @@
-"""The short form of `make fuzz` for a server: bytes of requests, over the wire."""
+"""The short form of `make fuzz` for a server: bytes of requests over the wire, and folders imported."""
 
 import asyncio
 
@@ -19,3 +19,14 @@ async def test_no_bytes_of_a_request_meet_a_bug(registry: Registry, monkeypatch:
     assert not outcome.findings, [finding.told for finding in outcome.findings.values()]
     assert outcome.inputs == 400
     assert await registry.admin.data.ListDatasets(dataset_service_pb2.ListDatasetsRequest())
+
+
+async def test_hostile_folders_are_imported_to_their_end(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """D7: links, pipes, odd names and files that change: every file is taken, refused or left out by name."""
+    monkeypatch.setenv(ADDRESSES, f"registry={registry.address}")
+    monkeypatch.setenv(TOKEN, registry.environment["LOUPE_BOOTSTRAP_ADMIN_TOKEN"])
+    outcome = await asyncio.to_thread(run, TARGETS["folders"], 1, inputs=60)
+    assert not outcome.findings, [finding.told for finding in outcome.findings.values()]
+    assert outcome.inputs == 60 == sum(outcome.verdicts.values())

@@ -1,4 +1,5 @@
 import io
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,8 @@ import pytest
 import urllib3
 from loupe.commands.data import import_json, import_summary
 from loupe.errors import Unavailable
-from loupe.folders import read_folder
-from loupe.importing import ImportOutcome, ImportResult, SampleImport, _Content, _masks_left_out
+from loupe.folders import FolderUnreadable, read_folder
+from loupe.importing import ImportOutcome, ImportResult, SampleImport, _Content, _hash, _masks_left_out
 from loupe.registry.v1 import dataset_pb2
 from rich.console import Console
 
@@ -61,6 +62,23 @@ def test_the_mask_of_a_refused_picture_gets_a_line(
     told = list(_masks_left_out(read_folder(tmp_path).samples, outcomes, no_masks))
     assert {item.file: item.reason for item in told} == {f"T/{name}": why for name, why in left_out.items()}
     assert all(name in item.message for item in told for name in refused)
+
+
+@pytest.mark.parametrize("file", ["T/a.png", "groups.csv"])
+def test_a_file_that_may_be_a_hole_of_terabytes_is_not_read(tmp_path: Path, file: str) -> None:
+    """D7: a sparse file takes no room on disk, and would hold up the import for hours."""
+    (tmp_path / "T").mkdir()
+    (tmp_path / "T" / "a.png").touch()
+    (tmp_path / file).touch()
+    os.truncate(tmp_path / file, 2**40)
+    if file == "groups.csv":
+        with pytest.raises(FolderUnreadable, match="larger than"):
+            read_folder(tmp_path)
+        return
+    (sample,) = read_folder(tmp_path).samples
+    outcome = _hash(sample)
+    assert isinstance(outcome, dataset_pb2.SampleOutcome)
+    assert (outcome.reason, outcome.message_zh[:4]) == ("TOO_LARGE", "文件过大")
 
 
 def test_what_the_registry_refused_is_told_in_the_language_of_the_user(

@@ -318,6 +318,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/datasets/{dataset}/paths/{path}/importReports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List import reports
+         * @description The newest first.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listImportReports"];
+        put?: never;
+        /**
+         * Save import report
+         * @description Keeps what an importer tells of its import. A report of many lines takes several calls, which may be repeated; the
+         *     first one keeps what the report says besides.
+         *
+         *     Least role: ENGINEER.
+         */
+        post: operations["saveImportReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset}/paths/{path}/importReports/{importReport}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get import report
+         * @description Least role: VIEWER.
+         */
+        get: operations["getImportReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/datasets/{dataset}/paths/{path}/importReports/{importReport}/lines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List import report lines
+         * @description In the order in which the importer sent them.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listImportReportLines"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/datasets/{dataset}/paths/{path}/samples": {
         parameters: {
             query?: never;
@@ -2014,6 +2085,12 @@ export interface components {
     schemas: {
         AddSamplesRequest: {
             candidates: components["schemas"]["SampleCandidate"][];
+            /**
+             * Format: int32
+             * @description What the importer scaled pictures of 16 bits by, as `DataPath.bits`. Where it is another number than the path's,
+             *     such a picture is refused (OTHER_BITS).
+             */
+            bits: number;
         };
         AddSamplesResponse: {
             /** @description In the order of the candidates. */
@@ -2427,6 +2504,12 @@ export interface components {
             owner: string;
             /** @description Banks that are tested with the path now, `questionBanks/{bank}`, sorted. A training with it is refused (P7). */
             questionBanks: string[];
+            /**
+             * Format: int32
+             * @description How many bits of the values in grey files of 16 bits the path's cameras use (D6): importers scale by it. 10, 12 or
+             *     14; 0: all 16. May be set while the path has no such picture.
+             */
+            bits: number;
         };
         /**
          * @description * `DATA_PATH_STATUS_UNSPECIFIED`
@@ -2567,6 +2650,99 @@ export interface components {
          * @enum {string}
          */
         ImageKind: "IMAGE_KIND_UNSPECIFIED" | "IMAGE_KIND_GENERAL" | "IMAGE_KIND_BUSINESS";
+        /**
+         * @description What became of one import into a data path, as its importer told it. The registry keeps the last 20 of a path.
+         *     Rule D7.
+         */
+        ImportReport: {
+            /** @description `datasets/{dataset}/paths/{path}/importReports/{report}`. */
+            name: string;
+            /** @description `users/{user}`, and when the report arrived. */
+            creator: string;
+            /** Format: date-time */
+            createTime?: string;
+            /** @description The folder as the importer calls it, and what lay in it: folders, labelme, coco or voc. */
+            folder: string;
+            format: string;
+            /**
+             * Format: int64
+             * @description Files found below the folder, and those of them that were read for samples. The others are lines.
+             */
+            foundCount: string;
+            /** Format: int64 */
+            usedCount: string;
+            /**
+             * Format: int64
+             * @description Samples that were offered, and what became of them.
+             */
+            sampleCount: string;
+            /** Format: int64 */
+            addedCount: string;
+            /** Format: int64 */
+            unchangedCount: string;
+            /** Format: int64 */
+            replacedCount: string;
+            /** Format: int64 */
+            rejectedCount: string;
+            /**
+             * Format: int64
+             * @description Of the samples offered, those with a mask.
+             */
+            maskCount: string;
+            /**
+             * Format: int64
+             * @description Groups of the samples offered, and where they come from: a column, or an expression.
+             */
+            groupCount: string;
+            groupColumn: string;
+            /**
+             * Format: int64
+             * @description Bytes of the pictures and masks that were offered, and of those that were sent.
+             */
+            sizeBytes: string;
+            /** Format: int64 */
+            uploadedBytes: string;
+            /**
+             * Format: int32
+             * @description Significant bits of deep pictures that the importer scaled by (D6); 0: none said.
+             */
+            bits: number;
+            /**
+             * Format: int64
+             * @description All lines that the importer has. At most 20,000 are kept.
+             */
+            lineCount: string;
+            /** @description Only of GetImportReport: how many kept lines there are of each kind and reason, the most frequent first. */
+            lineCounts: components["schemas"]["ImportReport_LineCount"][];
+        };
+        /** @description A file that was not taken, or taken with doubt, and why. */
+        ImportReportLine: {
+            kind: components["schemas"]["ImportReportLine_Kind"];
+            /** @description Its path below the folder, or its name in the data path; characters that cannot be shown are escaped. */
+            file: string;
+            /** @description Stable, such as TRUNCATED, NO_CODE or FEW_BITS. */
+            reason: string;
+            message: string;
+            messageZh: string;
+            /** @description `{code}/{file}` of the sample in the data path, where there is one. */
+            sampleFile: string;
+        };
+        /**
+         * @description * `KIND_UNSPECIFIED`
+         *     * `KIND_REJECTED`: Offered, and refused.
+         *     * `KIND_LEFT_OUT`: A file that was not offered.
+         *     * `KIND_PART_LEFT_OUT`: A part of what an annotation says.
+         *     * `KIND_DOUBTFUL`: Taken; somebody should look whether it is right.
+         *     * `KIND_DUPLICATE`: Taken, and the same picture lies elsewhere: under another code, in another path, or twice in the folder.
+         * @enum {string}
+         */
+        ImportReportLine_Kind: "KIND_UNSPECIFIED" | "KIND_REJECTED" | "KIND_LEFT_OUT" | "KIND_PART_LEFT_OUT" | "KIND_DOUBTFUL" | "KIND_DUPLICATE";
+        ImportReport_LineCount: {
+            kind: components["schemas"]["ImportReportLine_Kind"];
+            reason: string;
+            /** Format: int64 */
+            count: string;
+        };
         /**
          * @description What the network is fed, and which originals conform. Preprocessing is the same in training, evaluation and export.
          *     What is 0 or empty in a request has its default; answers hold the default itself.
@@ -2753,6 +2929,14 @@ export interface components {
         ListDeletedDataPathsResponse: {
             /** @description By dataset and id, paths of one id in the order in which they were made. */
             dataPaths: components["schemas"]["DeletedDataPath"][];
+            nextPageToken: string;
+        };
+        ListImportReportLinesResponse: {
+            lines: components["schemas"]["ImportReportLine"][];
+            nextPageToken: string;
+        };
+        ListImportReportsResponse: {
+            importReports: components["schemas"]["ImportReport"][];
             nextPageToken: string;
         };
         ListModelVersionsResponse: {
@@ -3551,7 +3735,8 @@ export interface components {
             outcome: components["schemas"]["SampleOutcome_Outcome"];
             /**
              * @description For REJECTED: EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, TOO_MANY_PARTS,
-             *     SEVERAL_PICTURES, NO_RANGE, TOO_MUCH_MEMORY, TOO_SLOW, HASH_MISMATCH, NOT_UPLOADED, BAD_CODE, BAD_NAME, BAD_MASK.
+             *     SEVERAL_PICTURES, NO_RANGE, TOO_MUCH_MEMORY, TOO_SLOW, HASH_MISMATCH, NOT_UPLOADED, BAD_CODE, BAD_NAME, BAD_MASK,
+             *     OTHER_BITS.
              *     For the others: why a person should look at it, FEW_BITS or LEFT_OVER; mostly empty (D6).
              */
             reason: string;
@@ -3562,6 +3747,11 @@ export interface components {
              *     `datasets/{dataset}/paths/{path}/{code}/{file}` of another one.
              */
             samePixelsUnderOtherCodes: string[];
+            /**
+             * @description At most ten samples of other paths, of any dataset, with the same pixels:
+             *     `datasets/{dataset}/paths/{path}/{code}/{file}`.
+             */
+            samePixelsInOtherPaths: string[];
         };
         /**
          * @description * `OUTCOME_UNSPECIFIED`
@@ -3630,6 +3820,19 @@ export interface components {
              *     pictures whose hashes differ in few bits look alike. Empty: not looked at.
              */
             perceptualHash: string;
+        };
+        SaveImportReportRequest: {
+            /** @description The importer's choice. */
+            importReportId: string;
+            /** @description Name, creator and time are the registry's. */
+            importReport?: components["schemas"]["ImportReport"];
+            /**
+             * Format: int32
+             * @description The place of the first of `lines` among all.
+             */
+            firstLine: number;
+            /** @description At most 1000 a call. */
+            lines: components["schemas"]["ImportReportLine"][];
         };
         /**
          * @description How the predicted masks agree with the true ones. Of samples whose truth is not known pixel by pixel, nothing is
@@ -5133,7 +5336,7 @@ export interface operations {
                 dataPathId?: string;
                 /**
                  * @description Answers an existing path of that name instead of ALREADY_EXISTS; `data_path.mask_codes` may extend what it
-                 *     declares.
+                 *     declares, and `data_path.bits`, if any, must be its own or come before the first picture of 16 bits.
                  */
                 allowExisting?: boolean;
             };
@@ -5231,6 +5434,169 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeletedDataPath"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listImportReports: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path: {
+                dataset: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListImportReportsResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    saveImportReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SaveImportReportRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            414: components["responses"]["Problem414"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    getImportReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                dataset: string;
+                path: string;
+                importReport: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listImportReportLines: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+                /** @description Only lines of this kind, of this reason, or whose file contains the text. */
+                kind?: components["schemas"]["ImportReportLine_Kind"];
+                reason?: string;
+                file?: string;
+            };
+            header?: never;
+            path: {
+                dataset: string;
+                path: string;
+                importReport: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListImportReportLinesResponse"];
                 };
             };
             400: components["responses"]["Problem400"];

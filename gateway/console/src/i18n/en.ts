@@ -567,6 +567,8 @@ export const en: Words = {
     group: "Group",
     hasMask: "has a mask",
     import: "Import images",
+    importReports: "Reports of imports",
+    reportSaved: "Show the report of this import",
     importTitle: "Import a folder of images",
     dropHere: "Drop a folder here",
     layout:
@@ -587,6 +589,7 @@ export const en: Words = {
     groupsTwice: (file, one, other) => `groups.csv puts ${file} into ${one} and into ${other}; leave one of them`,
     leftOut: (n, names) =>
       `${n} files are left out (no image in a code's folder, hidden, twice, or not to be opened): ${names}`,
+    tooLarge: "the file is larger than 64 MiB; make it smaller, or move it out of the folder",
     unreadable: "the file cannot be read, is gone or has changed; choose the folder again",
     unclearMasks: (n, names) =>
       `${n} files look like masks, and not clearly of which image: ${names}. ` +

@@ -1,12 +1,14 @@
 import { FolderOpenOutlined, InboxOutlined } from "@ant-design/icons";
 import { Alert, AutoComplete, Button, Form, Input, Modal, Progress, Table, Tag } from "antd";
 import { useEffect, useRef, useState, type ReactNode } from "react";
+import { Link } from "react-router";
 import { ApiError, api, type Schemas } from "../../api/client";
 import { ids } from "../../api/names";
 import { useDataPaths } from "../../api/queries";
 import { useSpeech, type Words } from "../../i18n";
 import { bytes, whole } from "../../ui/format";
 import { Failure } from "../../ui/states";
+import { keepReport } from "./importReport";
 import {
   dropped,
   importInto,
@@ -39,6 +41,7 @@ export default function ImportFolder({
   const [progress, setProgress] = useState<ImportProgress>();
   const [state, setState] = useState<"choosing" | "running" | "stopped" | "done">("choosing");
   const [error, setError] = useState<ApiError>();
+  const [report, setReport] = useState<string>();
   const [over, setOver] = useState(false);
   const abort = useRef<AbortController>(null);
   const input = useRef<HTMLInputElement>(null);
@@ -61,6 +64,7 @@ export default function ImportFolder({
     const own = new AbortController();
     abort.current = own;
     setState("running");
+    setReport(undefined);
     setError(undefined);
     try {
       const { signal } = own;
@@ -71,10 +75,11 @@ export default function ImportFolder({
         body: { description },
         signal,
       });
-      await importInto({ dataset, path }, found, setProgress, signal);
+      const done = await importInto({ dataset, path }, found, setProgress, signal);
       setState("done");
+      setReport(await keepReport({ dataset, path }, found, done, signal));
     } catch (failure) {
-      setState("stopped");
+      setState((now) => (now === "done" ? now : "stopped"));
       if (own.signal.aborted) return;
       if (!(failure instanceof ApiError)) throw failure;
       setError(failure);
@@ -213,9 +218,16 @@ export default function ImportFolder({
             />
           )}
           {found.left.length > 0 && (
-            <small className="dim">{t.datasets.leftOut(found.left.length, found.left.slice(0, 3).join(", "))}</small>
+            <small className="dim">{t.datasets.leftOut(found.left.length, some(found.left))}</small>
           )}
         </div>
+      )}
+      {report && (
+        <p>
+          <Link to={report} onClick={onClose}>
+            {t.datasets.reportSaved}
+          </Link>
+        </p>
       )}
       {progress && <ImportStatus progress={progress} running={running} />}
       {error && <Failure error={error} />}
@@ -227,6 +239,12 @@ export default function ImportFolder({
 function offered(paths: string[][] | undefined, at: 0 | 1): { value: string }[] {
   return [...new Set(paths?.map((one) => one[at] ?? ""))].map((value) => ({ value }));
 }
+
+const some = (left: Listing["left"]) =>
+  left
+    .slice(0, 3)
+    .map(({ path }) => path)
+    .join(", ");
 
 function faultText(fault: GroupsFault, t: Words): string {
   switch (fault.kind) {

@@ -1,6 +1,7 @@
+import { FileSearchOutlined } from "@ant-design/icons";
 import { Button, Modal, Select, Tag } from "antd";
 import { useState, type ReactNode } from "react";
-import { useParams } from "react-router";
+import { Link, useParams } from "react-router";
 import { api } from "../../api/client";
 import { sampleAddress } from "../../api/queries";
 import { useApiQuery } from "../../api/useApiQuery";
@@ -41,7 +42,14 @@ export default function Samples(): ReactNode {
     setOpen(next);
   };
   return (
-    <Page title={`${dataset} / ${path}`}>
+    <Page
+      title={`${dataset} / ${path}`}
+      actions={
+        <Link to={`/datasets/${dataset}/${path}/imports`}>
+          <Button icon={<FileSearchOutlined />}>{t.datasets.importReports}</Button>
+        </Link>
+      }
+    >
       <div className="filters">
         <Select
           style={{ width: 220 }}

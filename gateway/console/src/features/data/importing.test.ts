@@ -23,7 +23,7 @@ describe("a folder that was dropped (D1, D2)", () => {
       ["B/2.jpg", undefined, ""],
       ["B/3.jpg", "3.png", ""],
     ]);
-    expect(left).toEqual(["top/A/notes.txt"]);
+    expect(left).toEqual([{ path: "top/A/notes.txt", reason: "NOT_AN_IMAGE" }]);
   });
   it("tells a refused mask by its own name, and a refused picture by its (D5)", () => {
     const told = (reason: string, mask?: string) => byFileAtFault({ file: "A/a.jpg", reason }, mask).file;
@@ -68,11 +68,15 @@ describe("a folder that was dropped (D1, D2)", () => {
     ]);
     expect(candidates.map(({ file: name }) => `top/${name}`).sort()).toEqual(odd.sort());
     expect(unclearMasks).toEqual(["A/lost.mask.png"]);
-    expect(left.sort()).toEqual(
-      ["top/A/._a.png", "top/.cache/a.png", "top/A/Thumbs.db", "top/A/b.gif"]
-        .concat("top/mygroups.csv", "top/A/gone.png", "other/A/(.png")
-        .sort(),
-    );
+    expect(Object.fromEntries(left.map(({ path, reason }) => [path, reason]))).toEqual({
+      "top/A/._a.png": "HIDDEN",
+      "top/.cache/a.png": "HIDDEN",
+      "top/A/Thumbs.db": "NOT_AN_IMAGE",
+      "top/A/b.gif": "OTHER_FORMAT",
+      "top/mygroups.csv": "NOT_AN_IMAGE",
+      "top/A/gone.png": "UNREADABLE",
+      "other/A/(.png": "NAME_TAKEN",
+    });
   });
   it.each([
     [["a.png", "a_mask.png"], [["a.png", "a_mask.png", true]], []],

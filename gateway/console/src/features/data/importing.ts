@@ -1,6 +1,6 @@
 /** Importing a folder with codes (D1, D2): hash, ask what is missing, upload that, and list it. */
 import { ApiError, api, type Schemas } from "../../api/client";
-import { dictionaries } from "../../i18n";
+import { dictionaries, type Words } from "../../i18n";
 import { sha256Of } from "./sha256";
 
 /** A file of the folder: `path` is relative to it. Without `file` the browser could not open it. */
@@ -21,6 +21,11 @@ export interface Candidate {
   group: string;
 }
 
+export interface LeftFile {
+  path: string;
+  reason: string;
+}
+
 /** Why `groups.csv` cannot be used: what would be lost of it, or taken for something else, is not guessed (D3). */
 export type GroupsFault =
   | { kind: "file" | "group" | "twin"; header: string }
@@ -32,8 +37,11 @@ export type GroupsFault =
 
 export interface Listing {
   candidates: Candidate[];
-  /** All files that are neither a sample, nor its mask, nor the table of groups (D7). */
-  left: string[];
+  /** The folder of all files, if there is one, and how many files there are. */
+  folder: string;
+  found: number;
+  /** All files that are neither a sample, nor its mask, nor the table of groups, each with its reason (D7). */
+  left: LeftFile[];
   /** Files that look like masks, but of which picture is not clear. */
   unclearMasks: string[];
   /** How many groups the samples are in (D3), and by which column of `groups.csv`. */
@@ -44,6 +52,7 @@ export interface Listing {
 }
 
 const IMAGE = /\.(jpe?g|png|bmp|tiff?)$/i;
+const OTHER_PICTURES = /\.(gif|webp|hei[cf]|avif|jp2|jxl|psd|svg|dng|raw)$/i;
 const MASK = /[._-]mask\.(jpe?g|png|bmp|tiff?)$/i;
 /** A mask by definition; other names only suggest one. */
 const CERTAIN_MASK = /\.mask\.png$/i;
@@ -63,7 +72,7 @@ const stemOf = (name: string) => name.slice(0, name.lastIndexOf("."));
  * whatever was dropped.
  */
 export async function listing(files: readonly FoundFile[]): Promise<Listing> {
-  const left: string[] = [];
+  const left: LeftFile[] = [];
   const named = new Map<string, ReadableFile[]>();
   const pictures = new Map<string, ReadableFile[]>();
   const names = new Set<string>();
@@ -73,9 +82,16 @@ export async function listing(files: readonly FoundFile[]): Promise<Listing> {
     const into = (files: Map<string, ReadableFile[]>, stem: string, found: File) =>
       files.set(stem, [...(files.get(stem) ?? []), { path: name, file: found }]);
     // Two folders may both contain a folder of one code. The server refuses a whole batch that has a sample twice.
-    if (!file || `/${path}`.includes("/.") || names.has(name)) left.push(path);
-    else if (file.name.toLowerCase() === GROUPS) tables.push({ path, file });
-    else if (!IMAGE.test(name) || !name.includes("/")) left.push(path);
+    const reason = !file
+      ? "UNREADABLE"
+      : `/${path}`.includes("/.")
+        ? "HIDDEN"
+        : names.has(name)
+          ? "NAME_TAKEN"
+          : nameFault(name);
+    if (!file || (reason && (reason !== "NOT_AN_IMAGE" || file.name.toLowerCase() !== GROUPS)))
+      left.push({ path, reason });
+    else if (reason) tables.push({ path, file });
     else if (MASK.test(name)) into(named, name.replace(MASK, ""), file);
     else into(pictures, stemOf(name), file);
     names.add(name);
@@ -100,18 +116,27 @@ export async function listing(files: readonly FoundFile[]): Promise<Listing> {
     unclearMasks.push(...masks.filter((one) => one !== mask).map(({ path }) => path));
   }
   unclearMasks.push(...[...named.values()].flat().map(({ path }) => path));
+  const top = files[0]?.path.split("/")[0] ?? "";
   candidates.sort((a, b) => (a.file < b.file ? -1 : 1));
   const found = await groupsIn(tables, candidates);
   const fault = "kind" in found ? found : undefined;
   if (!("kind" in found)) for (const candidate of candidates) candidate.group = found.groups.get(candidate.file) ?? "";
   return {
     candidates,
+    folder: files.every(({ path }) => path.startsWith(`${top}/`)) ? top : "",
+    found: files.length,
     left,
     unclearMasks,
     fault,
     groups: new Set(candidates.flatMap(({ group }) => group || [])).size,
     groupColumn: "kind" in found ? "" : found.column,
   };
+}
+
+/** Why a file's name keeps it from being a sample; empty if it does not. */
+function nameFault(name: string): string {
+  if (IMAGE.test(name)) return name.includes("/") ? "" : "NO_CODE";
+  return OTHER_PICTURES.test(name) ? "OTHER_FORMAT" : "NOT_AN_IMAGE";
 }
 
 /** Divides the files of a stem into pictures and masks. If a name says mask, a PNG with the plain stem is a picture. */
@@ -226,6 +251,8 @@ export interface MaskOfRefused {
 
 const BATCH = 100;
 const UPLOADS_AT_ONCE = 4;
+/** The registry's limit: a larger file is not even read. */
+const MAX_FILE_BYTES = 64 * 2 ** 20;
 /** Faults that a second upload mends: a truncated upload of an interrupted import may have arrived after ours. */
 const SENT_AGAIN = new Set(["HASH_MISMATCH", "NOT_UPLOADED"]);
 
@@ -267,6 +294,10 @@ export async function importInto(
     const guesses = new Map<string, File>();
     for (const { file, image, mask, maskIsGuess, group } of batch) {
       signal.throwIfAborted();
+      if (Math.max(image.size, mask?.size ?? 0) > MAX_FILE_BYTES) {
+        unread.push(setAside(file, "TOO_LARGE", (words) => words.tooLarge));
+        continue;
+      }
       const of = async (one: File) => {
         const found = await sha256Of(one);
         contents.set(found, one);
@@ -276,7 +307,7 @@ export async function importInto(
       try {
         hashed.push({ file, sha256: await of(image), maskSha256: mask ? await of(mask) : "", group });
       } catch {
-        unread.push(unreadable(file));
+        unread.push(setAside(file, "UNREADABLE", (words) => words.unreadable));
       }
     }
     const offer = async (offered: Hashed[]) => {
@@ -317,7 +348,8 @@ export async function importInto(
         body: { candidates: offered.filter((one) => !lost(one)) },
         signal,
       });
-      return [...answer.outcomes, ...offered.filter(lost).map(({ file }) => unreadable(file))];
+      const unsent = offered.filter(lost).map(({ file }) => setAside(file, "UNREADABLE", (words) => words.unreadable));
+      return [...answer.outcomes, ...unsent];
     };
     let outcomes = await offer(hashed);
     const offerAgain = async (refused: Schemas["SampleOutcome"][], change: Partial<Hashed>) => {
@@ -376,15 +408,20 @@ function beside(file: string, name: string): string {
   return `${file.split("/")[0] ?? ""}/${name}`;
 }
 
-/** The outcome of a file that disappeared, changed or cannot be opened; the other files are imported. */
-function unreadable(file: string): Schemas["SampleOutcome"] {
+/** The outcome of a file that cannot be sent; the other files are imported. */
+function setAside(
+  file: string,
+  reason: string,
+  text: (words: Words["datasets"]) => string,
+): Schemas["SampleOutcome"] {
   return {
     file,
     outcome: "OUTCOME_REJECTED",
-    reason: "UNREADABLE",
-    message: dictionaries.en.datasets.unreadable,
-    messageZh: dictionaries.zh.datasets.unreadable,
+    reason,
+    message: text(dictionaries.en.datasets),
+    messageZh: text(dictionaries.zh.datasets),
     samePixelsUnderOtherCodes: [],
+    samePixelsInOtherPaths: [],
   };
 }
 

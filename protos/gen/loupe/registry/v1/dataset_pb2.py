@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1floupe/registry/v1/dataset.proto\x12\x11loupe.registry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x98\x01\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x12\n\npath_count\x18\x03 \x01(\x05\x12\x14\n\x0csample_count\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63reator\x18\x06 \x01(\t\"\xec\x02\n\x08\x44\x61taPath\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x31\n\x06status\x18\x03 \x01(\x0e\x32!.loupe.registry.v1.DataPathStatus\x12\x14\n\x0csample_count\x18\x04 \x01(\x03\x12\x31\n\x0b\x63ode_counts\x18\x05 \x03(\x0b\x32\x1c.loupe.registry.v1.CodeCount\x12\x12\n\nmask_count\x18\x06 \x01(\x03\x12\x10\n\x08revision\x18\x07 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmask_codes\x18\n \x03(\t\x12\r\n\x05owner\x18\x0b \x01(\t\x12\x16\n\x0equestion_banks\x18\x0c \x03(\t\"\xc1\x01\n\x0f\x44\x65letedDataPath\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\tdata_path\x18\x02 \x01(\x0b\x32\x1b.loupe.registry.v1.DataPath\x12/\n\x0b\x64\x65lete_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x64\x65leter\x18\x04 \x01(\t\x12.\n\npurge_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"C\n\tCodeCount\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x14\n\x0csample_count\x18\x02 \x01(\x03\x12\x12\n\nmask_count\x18\x03 \x01(\x03\"W\n\tCodeParts\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x14\n\x0csample_count\x18\x02 \x01(\x03\x12\x12\n\npart_count\x18\x03 \x01(\x03\x12\x12\n\ntied_codes\x18\x04 \x03(\t\"\xcc\x01\n\x06Sample\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\r\n\x05width\x18\x05 \x01(\x05\x12\x0e\n\x06height\x18\x06 \x01(\x05\x12\x0e\n\x06\x66ormat\x18\x07 \x01(\t\x12\x13\n\x0bmask_sha256\x18\x08 \x01(\t\x12\r\n\x05group\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa2\x01\n\x08Snapshot\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x14\n\x0csample_count\x18\x03 \x01(\x03\x12\x31\n\x0b\x63ode_counts\x18\x04 \x03(\x0b\x32\x1c.loupe.registry.v1.CodeCount\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"S\n\x0fSampleCandidate\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x13\n\x0bmask_sha256\x18\x03 \x01(\t\x12\r\n\x05group\x18\x04 \x01(\t\"\xae\x02\n\rSampleOutcome\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x39\n\x07outcome\x18\x02 \x01(\x0e\x32(.loupe.registry.v1.SampleOutcome.Outcome\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x12\n\nmessage_zh\x18\x05 \x01(\t\x12%\n\x1dsame_pixels_under_other_codes\x18\x06 \x03(\t\"x\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x11\n\rOUTCOME_ADDED\x10\x01\x12\x15\n\x11OUTCOME_UNCHANGED\x10\x02\x12\x14\n\x10OUTCOME_REPLACED\x10\x03\x12\x14\n\x10OUTCOME_REJECTED\x10\x04\";\n\rSampleRelabel\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\"\x89\x02\n\x0eRelabelOutcome\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12:\n\x07outcome\x18\x02 \x01(\x0e\x32).loupe.registry.v1.RelabelOutcome.Outcome\x12\x10\n\x08new_file\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x12\n\nmessage_zh\x18\x06 \x01(\t\"f\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x16\n\x12OUTCOME_RELABELLED\x10\x01\x12\x15\n\x11OUTCOME_UNCHANGED\x10\x02\x12\x13\n\x0fOUTCOME_REFUSED\x10\x03*l\n\x0e\x44\x61taPathStatus\x12 \n\x1c\x44\x41TA_PATH_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x41TA_PATH_STATUS_VALID\x10\x01\x12\x1c\n\x18\x44\x41TA_PATH_STATUS_INVALID\x10\x02\x42U\n\x11loupe.registry.v1B\x0c\x44\x61tasetProtoP\x01Z\x1cloupe/registry/v1;registryv1\xaa\x02\x11Loupe.Registry.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1floupe/registry/v1/dataset.proto\x12\x11loupe.registry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x98\x01\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x12\n\npath_count\x18\x03 \x01(\x05\x12\x14\n\x0csample_count\x18\x04 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x63reator\x18\x06 \x01(\t\"\xfa\x02\n\x08\x44\x61taPath\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x31\n\x06status\x18\x03 \x01(\x0e\x32!.loupe.registry.v1.DataPathStatus\x12\x14\n\x0csample_count\x18\x04 \x01(\x03\x12\x31\n\x0b\x63ode_counts\x18\x05 \x03(\x0b\x32\x1c.loupe.registry.v1.CodeCount\x12\x12\n\nmask_count\x18\x06 \x01(\x03\x12\x10\n\x08revision\x18\x07 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nmask_codes\x18\n \x03(\t\x12\r\n\x05owner\x18\x0b \x01(\t\x12\x16\n\x0equestion_banks\x18\x0c \x03(\t\x12\x0c\n\x04\x62its\x18\r \x01(\x05\"\xc1\x01\n\x0f\x44\x65letedDataPath\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\tdata_path\x18\x02 \x01(\x0b\x32\x1b.loupe.registry.v1.DataPath\x12/\n\x0b\x64\x65lete_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x64\x65leter\x18\x04 \x01(\t\x12.\n\npurge_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"C\n\tCodeCount\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x14\n\x0csample_count\x18\x02 \x01(\x03\x12\x12\n\nmask_count\x18\x03 \x01(\x03\"W\n\tCodeParts\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x14\n\x0csample_count\x18\x02 \x01(\x03\x12\x12\n\npart_count\x18\x03 \x01(\x03\x12\x12\n\ntied_codes\x18\x04 \x03(\t\"\xcc\x01\n\x06Sample\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0c\n\x04\x63ode\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\r\n\x05width\x18\x05 \x01(\x05\x12\x0e\n\x06height\x18\x06 \x01(\x05\x12\x0e\n\x06\x66ormat\x18\x07 \x01(\t\x12\x13\n\x0bmask_sha256\x18\x08 \x01(\t\x12\r\n\x05group\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xa2\x01\n\x08Snapshot\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x14\n\x0csample_count\x18\x03 \x01(\x03\x12\x31\n\x0b\x63ode_counts\x18\x04 \x03(\x0b\x32\x1c.loupe.registry.v1.CodeCount\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"S\n\x0fSampleCandidate\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x13\n\x0bmask_sha256\x18\x03 \x01(\t\x12\r\n\x05group\x18\x04 \x01(\t\"\xd2\x02\n\rSampleOutcome\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x39\n\x07outcome\x18\x02 \x01(\x0e\x32(.loupe.registry.v1.SampleOutcome.Outcome\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x12\n\nmessage_zh\x18\x05 \x01(\t\x12%\n\x1dsame_pixels_under_other_codes\x18\x06 \x03(\t\x12\"\n\x1asame_pixels_in_other_paths\x18\x07 \x03(\t\"x\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x11\n\rOUTCOME_ADDED\x10\x01\x12\x15\n\x11OUTCOME_UNCHANGED\x10\x02\x12\x14\n\x10OUTCOME_REPLACED\x10\x03\x12\x14\n\x10OUTCOME_REJECTED\x10\x04\";\n\rSampleRelabel\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x0c\n\x04\x63ode\x18\x03 \x01(\t\"\x89\x02\n\x0eRelabelOutcome\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12:\n\x07outcome\x18\x02 \x01(\x0e\x32).loupe.registry.v1.RelabelOutcome.Outcome\x12\x10\n\x08new_file\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x12\n\nmessage_zh\x18\x06 \x01(\t\"f\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x16\n\x12OUTCOME_RELABELLED\x10\x01\x12\x15\n\x11OUTCOME_UNCHANGED\x10\x02\x12\x13\n\x0fOUTCOME_REFUSED\x10\x03*l\n\x0e\x44\x61taPathStatus\x12 \n\x1c\x44\x41TA_PATH_STATUS_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x41TA_PATH_STATUS_VALID\x10\x01\x12\x1c\n\x18\x44\x41TA_PATH_STATUS_INVALID\x10\x02\x42U\n\x11loupe.registry.v1B\x0c\x44\x61tasetProtoP\x01Z\x1cloupe/registry/v1;registryv1\xaa\x02\x11Loupe.Registry.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,32 +33,32 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loupe.registry.v1.dataset_p
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\021loupe.registry.v1B\014DatasetProtoP\001Z\034loupe/registry/v1;registryv1\252\002\021Loupe.Registry.V1'
-  _globals['_DATAPATHSTATUS']._serialized_start=2054
-  _globals['_DATAPATHSTATUS']._serialized_end=2162
+  _globals['_DATAPATHSTATUS']._serialized_start=2104
+  _globals['_DATAPATHSTATUS']._serialized_end=2212
   _globals['_DATASET']._serialized_start=88
   _globals['_DATASET']._serialized_end=240
   _globals['_DATAPATH']._serialized_start=243
-  _globals['_DATAPATH']._serialized_end=607
-  _globals['_DELETEDDATAPATH']._serialized_start=610
-  _globals['_DELETEDDATAPATH']._serialized_end=803
-  _globals['_CODECOUNT']._serialized_start=805
-  _globals['_CODECOUNT']._serialized_end=872
-  _globals['_CODEPARTS']._serialized_start=874
-  _globals['_CODEPARTS']._serialized_end=961
-  _globals['_SAMPLE']._serialized_start=964
-  _globals['_SAMPLE']._serialized_end=1168
-  _globals['_SNAPSHOT']._serialized_start=1171
-  _globals['_SNAPSHOT']._serialized_end=1333
-  _globals['_SAMPLECANDIDATE']._serialized_start=1335
-  _globals['_SAMPLECANDIDATE']._serialized_end=1418
-  _globals['_SAMPLEOUTCOME']._serialized_start=1421
-  _globals['_SAMPLEOUTCOME']._serialized_end=1723
-  _globals['_SAMPLEOUTCOME_OUTCOME']._serialized_start=1603
-  _globals['_SAMPLEOUTCOME_OUTCOME']._serialized_end=1723
-  _globals['_SAMPLERELABEL']._serialized_start=1725
-  _globals['_SAMPLERELABEL']._serialized_end=1784
-  _globals['_RELABELOUTCOME']._serialized_start=1787
-  _globals['_RELABELOUTCOME']._serialized_end=2052
-  _globals['_RELABELOUTCOME_OUTCOME']._serialized_start=1950
-  _globals['_RELABELOUTCOME_OUTCOME']._serialized_end=2052
+  _globals['_DATAPATH']._serialized_end=621
+  _globals['_DELETEDDATAPATH']._serialized_start=624
+  _globals['_DELETEDDATAPATH']._serialized_end=817
+  _globals['_CODECOUNT']._serialized_start=819
+  _globals['_CODECOUNT']._serialized_end=886
+  _globals['_CODEPARTS']._serialized_start=888
+  _globals['_CODEPARTS']._serialized_end=975
+  _globals['_SAMPLE']._serialized_start=978
+  _globals['_SAMPLE']._serialized_end=1182
+  _globals['_SNAPSHOT']._serialized_start=1185
+  _globals['_SNAPSHOT']._serialized_end=1347
+  _globals['_SAMPLECANDIDATE']._serialized_start=1349
+  _globals['_SAMPLECANDIDATE']._serialized_end=1432
+  _globals['_SAMPLEOUTCOME']._serialized_start=1435
+  _globals['_SAMPLEOUTCOME']._serialized_end=1773
+  _globals['_SAMPLEOUTCOME_OUTCOME']._serialized_start=1653
+  _globals['_SAMPLEOUTCOME_OUTCOME']._serialized_end=1773
+  _globals['_SAMPLERELABEL']._serialized_start=1775
+  _globals['_SAMPLERELABEL']._serialized_end=1834
+  _globals['_RELABELOUTCOME']._serialized_start=1837
+  _globals['_RELABELOUTCOME']._serialized_end=2102
+  _globals['_RELABELOUTCOME_OUTCOME']._serialized_start=2000
+  _globals['_RELABELOUTCOME_OUTCOME']._serialized_end=2102
 # @@protoc_insertion_point(module_scope)

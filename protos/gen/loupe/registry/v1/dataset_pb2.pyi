@@ -97,6 +97,7 @@ class DataPath(_message.Message):
     MASK_CODES_FIELD_NUMBER: _builtins.int
     OWNER_FIELD_NUMBER: _builtins.int
     QUESTION_BANKS_FIELD_NUMBER: _builtins.int
+    BITS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`datasets/{dataset}/paths/{path}`."""
     description: _builtins.str
@@ -108,6 +109,10 @@ class DataPath(_message.Message):
     owner: _builtins.str
     """`users/{user}`: who made the path, or who got it since. Only the owner and administrators change it (A4). Empty:
     shared, every engineer may.
+    """
+    bits: _builtins.int
+    """How many bits of the values in grey files of 16 bits the path's cameras use (D6): importers scale by it. 10, 12 or
+    14; 0: all 16. May be set while the path has no such picture.
     """
     @_builtins.property
     def code_counts(self) -> _containers.RepeatedCompositeFieldContainer[Global___CodeCount]:
@@ -143,10 +148,11 @@ class DataPath(_message.Message):
         mask_codes: _abc.Iterable[_builtins.str] | None = ...,
         owner: _builtins.str = ...,
         question_banks: _abc.Iterable[_builtins.str] | None = ...,
+        bits: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code_counts", b"code_counts", "create_time", b"create_time", "description", b"description", "mask_codes", b"mask_codes", "mask_count", b"mask_count", "name", b"name", "owner", b"owner", "question_banks", b"question_banks", "revision", b"revision", "sample_count", b"sample_count", "status", b"status", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bits", b"bits", "code_counts", b"code_counts", "create_time", b"create_time", "description", b"description", "mask_codes", b"mask_codes", "mask_count", b"mask_count", "name", b"name", "owner", b"owner", "question_banks", b"question_banks", "revision", b"revision", "sample_count", b"sample_count", "status", b"status", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -415,11 +421,13 @@ class SampleOutcome(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     MESSAGE_ZH_FIELD_NUMBER: _builtins.int
     SAME_PIXELS_UNDER_OTHER_CODES_FIELD_NUMBER: _builtins.int
+    SAME_PIXELS_IN_OTHER_PATHS_FIELD_NUMBER: _builtins.int
     file: _builtins.str
     outcome: Global___SampleOutcome.Outcome.ValueType
     reason: _builtins.str
     """For REJECTED: EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, TOO_MANY_PARTS,
-    SEVERAL_PICTURES, NO_RANGE, TOO_MUCH_MEMORY, TOO_SLOW, HASH_MISMATCH, NOT_UPLOADED, BAD_CODE, BAD_NAME, BAD_MASK.
+    SEVERAL_PICTURES, NO_RANGE, TOO_MUCH_MEMORY, TOO_SLOW, HASH_MISMATCH, NOT_UPLOADED, BAD_CODE, BAD_NAME, BAD_MASK,
+    OTHER_BITS.
     For the others: why a person should look at it, FEW_BITS or LEFT_OVER; mostly empty (D6).
     """
     message: _builtins.str
@@ -428,6 +436,12 @@ class SampleOutcome(_message.Message):
     def same_pixels_under_other_codes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Files of the dataset with the same pixels under another code: `{code}/{file}` of this path,
         `datasets/{dataset}/paths/{path}/{code}/{file}` of another one.
+        """
+
+    @_builtins.property
+    def same_pixels_in_other_paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At most ten samples of other paths, of any dataset, with the same pixels:
+        `datasets/{dataset}/paths/{path}/{code}/{file}`.
         """
 
     def __init__(
@@ -439,10 +453,11 @@ class SampleOutcome(_message.Message):
         message: _builtins.str = ...,
         message_zh: _builtins.str = ...,
         same_pixels_under_other_codes: _abc.Iterable[_builtins.str] | None = ...,
+        same_pixels_in_other_paths: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "message", b"message", "message_zh", b"message_zh", "outcome", b"outcome", "reason", b"reason", "same_pixels_under_other_codes", b"same_pixels_under_other_codes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "message", b"message", "message_zh", b"message_zh", "outcome", b"outcome", "reason", b"reason", "same_pixels_in_other_paths", b"same_pixels_in_other_paths", "same_pixels_under_other_codes", b"same_pixels_under_other_codes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

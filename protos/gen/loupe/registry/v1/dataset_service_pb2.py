@@ -27,9 +27,10 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from loupe.access.v1 import access_pb2 as loupe_dot_access_dot_v1_dot_access__pb2
 from loupe.registry.v1 import dataset_pb2 as loupe_dot_registry_dot_v1_dot_dataset__pb2
+from loupe.registry.v1 import import_report_pb2 as loupe_dot_registry_dot_v1_dot_import__report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'loupe/registry/v1/dataset_service.proto\x12\x11loupe.registry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1floupe/registry/v1/dataset.proto\"o\n\x14\x43reateDatasetRequest\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12+\n\x07\x64\x61taset\x18\x02 \x01(\x0b\x32\x1a.loupe.registry.v1.Dataset\x12\x16\n\x0e\x61llow_existing\x18\x03 \x01(\x08\"!\n\x11GetDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"<\n\x13ListDatasetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"]\n\x14ListDatasetsResponse\x12,\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x1a.loupe.registry.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x85\x01\n\x15\x43reateDataPathRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x14\n\x0c\x64\x61ta_path_id\x18\x02 \x01(\t\x12.\n\tdata_path\x18\x03 \x01(\x0b\x32\x1b.loupe.registry.v1.DataPath\x12\x16\n\x0e\x61llow_existing\x18\x04 \x01(\x08\"\"\n\x12GetDataPathRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"`\n\x14ListDataPathsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x11\n\ttrainable\x18\x04 \x01(\x08\"a\n\x15ListDataPathsResponse\x12/\n\ndata_paths\x18\x01 \x03(\x0b\x32\x1b.loupe.registry.v1.DataPath\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x17SetDataPathOwnerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\"_\n\x18PlanSampleUploadsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0f\n\x07sha256s\x18\x02 \x03(\t\x12\x12\n\nsize_bytes\x18\x03 \x03(\x03\x12\x0e\n\x06joined\x18\x04 \x01(\x08\"\x88\x01\n\x19PlanSampleUploadsResponse\x12\x44\n\x07uploads\x18\x01 \x03(\x0b\x32\x33.loupe.registry.v1.PlanSampleUploadsResponse.Upload\x1a%\n\x06Upload\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\"[\n\x11\x41\x64\x64SamplesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x36\n\ncandidates\x18\x02 \x03(\x0b\x32\".loupe.registry.v1.SampleCandidate\"x\n\x12\x41\x64\x64SamplesResponse\x12\x32\n\x08outcomes\x18\x01 \x03(\x0b\x32 .loupe.registry.v1.SampleOutcome\x12.\n\tdata_path\x18\x02 \x01(\x0b\x32\x1b.loupe.registry.v1.DataPath\"m\n\x15RelabelSamplesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x32\n\x08relabels\x18\x02 \x03(\x0b\x32 .loupe.registry.v1.SampleRelabel\x12\x10\n\x08revision\x18\x03 \x01(\x03\"}\n\x16RelabelSamplesResponse\x12\x33\n\x08outcomes\x18\x01 \x03(\x0b\x32!.loupe.registry.v1.RelabelOutcome\x12.\n\tdata_path\x18\x02 \x01(\x0b\x32\x1b.loupe.registry.v1.DataPath\"Y\n\x12ListSamplesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\"Z\n\x13ListSamplesResponse\x12*\n\x07samples\x18\x01 \x03(\x0b\x32\x19.loupe.registry.v1.Sample\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x11\x43ountPartsRequest\x12\x12\n\ndata_paths\x18\x01 \x03(\t\x12\r\n\x05\x63odes\x18\x02 \x03(\t\"A\n\x12\x43ountPartsResponse\x12+\n\x05\x63odes\x18\x01 \x03(\x0b\x32\x1c.loupe.registry.v1.CodeParts\"R\n\x11LinkSampleRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x0c\n\x04mask\x18\x03 \x01(\x08\x12\x11\n\tthumbnail\x18\x04 \x01(\x08\"R\n\x12LinkSampleResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\'\n\x17SnapshotDataPathRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"%\n\x15\x44\x65leteDataPathRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"T\n\x1bListDeletedDataPathsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"o\n\x1cListDeletedDataPathsResponse\x12\x36\n\ndata_paths\x18\x01 \x03(\x0b\x32\".loupe.registry.v1.DeletedDataPath\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x16RestoreDataPathRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64\x61ta_path_id\x18\x02 \x01(\t\"$\n\x14PurgeDataPathRequest\x12\x0c\n\x04name\x18\x01 \x01(\t2\xb5\x15\n\x0e\x44\x61tasetService\x12{\n\rCreateDataset\x12\'.loupe.registry.v1.CreateDatasetRequest\x1a\x1a.loupe.registry.v1.Dataset\"%\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x17\"\x0c/v1/datasets:\x07\x64\x61taset\x12u\n\nGetDataset\x12$.loupe.registry.v1.GetDatasetRequest\x1a\x1a.loupe.registry.v1.Dataset\"%\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/{name=datasets/*}\x12}\n\x0cListDatasets\x12&.loupe.registry.v1.ListDatasetsRequest\x1a\'.loupe.registry.v1.ListDatasetsResponse\"\x1c\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/datasets\x12\x91\x01\n\x0e\x43reateDataPath\x12(.loupe.registry.v1.CreateDataPathRequest\x1a\x1b.loupe.registry.v1.DataPath\"8\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02*\"\x1d/v1/{parent=datasets/*}/paths:\tdata_path\x12\x80\x01\n\x0bGetDataPath\x12%.loupe.registry.v1.GetDataPathRequest\x1a\x1b.loupe.registry.v1.DataPath\"-\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=datasets/*/paths/*}\x12\x91\x01\n\rListDataPaths\x12\'.loupe.registry.v1.ListDataPathsRequest\x1a(.loupe.registry.v1.ListDataPathsResponse\"-\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{parent=datasets/*}/paths\x12\x96\x01\n\x10SetDataPathOwner\x12*.loupe.registry.v1.SetDataPathOwnerRequest\x1a\x1b.loupe.registry.v1.DataPath\"9\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02+\"&/v1/{name=datasets/*/paths/*}:setOwner:\x01*\x12\xb4\x01\n\x11PlanSampleUploads\x12+.loupe.registry.v1.PlanSampleUploadsRequest\x1a,.loupe.registry.v1.PlanSampleUploadsResponse\"D\xc8\xf3\x18\x03\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x36\"1/v1/{parent=datasets/*/paths/*}:planSampleUploads:\x01*\x12\x98\x01\n\nAddSamples\x12$.loupe.registry.v1.AddSamplesRequest\x1a%.loupe.registry.v1.AddSamplesResponse\"=\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02/\"*/v1/{parent=datasets/*/paths/*}:addSamples:\x01*\x12\xa8\x01\n\x0eRelabelSamples\x12(.loupe.registry.v1.RelabelSamplesRequest\x1a).loupe.registry.v1.RelabelSamplesResponse\"A\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x33\"./v1/{parent=datasets/*/paths/*}:relabelSamples:\x01*\x12\x95\x01\n\x0bListSamples\x12%.loupe.registry.v1.ListSamplesRequest\x1a&.loupe.registry.v1.ListSamplesResponse\"7\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02)\x12\'/v1/{parent=datasets/*/paths/*}/samples\x12\x85\x01\n\nCountParts\x12$.loupe.registry.v1.CountPartsRequest\x1a%.loupe.registry.v1.CountPartsResponse\"*\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1c\"\x17/v1/datasets:countParts:\x01*\x12\xcf\x01\n\nLinkSample\x12$.loupe.registry.v1.LinkSampleRequest\x1a%.loupe.registry.v1.LinkSampleResponse\"t\xc8\xf3\x18\x02\xd0\xf3\x18\x02\xea\xf3\x18\x36\n2/v1/{parent=datasets/*/paths/*}/samples/{file=*/*}\x10\x01\x82\xd3\xe4\x93\x02,\x12*/v1/{parent=datasets/*/paths/*}:linkSample\x12\x96\x01\n\x10SnapshotDataPath\x12*.loupe.registry.v1.SnapshotDataPathRequest\x1a\x1b.loupe.registry.v1.Snapshot\"9\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02+\"&/v1/{name=datasets/*/paths/*}:snapshot:\x01*\x12\x8d\x01\n\x0e\x44\x65leteDataPath\x12(.loupe.registry.v1.DeleteDataPathRequest\x1a\".loupe.registry.v1.DeletedDataPath\"-\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x1f*\x1d/v1/{name=datasets/*/paths/*}\x12\xad\x01\n\x14ListDeletedDataPaths\x12..loupe.registry.v1.ListDeletedDataPathsRequest\x1a/.loupe.registry.v1.ListDeletedDataPathsResponse\"4\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=datasets/*}/deletedPaths\x12\x9a\x01\n\x0fRestoreDataPath\x12).loupe.registry.v1.RestoreDataPathRequest\x1a\x1b.loupe.registry.v1.DataPath\"?\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x31\",/v1/{name=datasets/*/deletedPaths/*}:restore:\x01*\x12\x86\x01\n\rPurgeDataPath\x12\'.loupe.registry.v1.PurgeDataPathRequest\x1a\x16.google.protobuf.Empty\"4\xc8\xf3\x18\x05\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02&*$/v1/{name=datasets/*/deletedPaths/*}B\\\n\x11loupe.registry.v1B\x13\x44\x61tasetServiceProtoP\x01Z\x1cloupe/registry/v1;registryv1\xaa\x02\x11Loupe.Registry.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'loupe/registry/v1/dataset_service.proto\x12\x11loupe.registry.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1floupe/registry/v1/dataset.proto\x1a%loupe/registry/v1/import_report.proto\"o\n\x14\x43reateDatasetRequest\x12\x12\n\ndataset_id\x18\x01 \x01(\t\x12+\n\x07\x64\x61taset\x18\x02 \x01(\x0b\x32\x1a.loupe.registry.v1.Dataset\x12\x16\n\x0e\x61llow_existing\x18\x03 \x01(\x08\"!\n\x11GetDatasetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"<\n\x13ListDatasetsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"]\n\x14ListDatasetsResponse\x12,\n\x08\x64\x61tasets\x18\x01 \x03(\x0b\x32\x1a.loupe.registry.v1.Dataset\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x85\x01\n\x15\x43reateDataPathRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x14\n\x0c\x64\x61ta_path_id\x18\x02 \x01(\t\x12.\n\tdata_path\x18\x03 \x01(\x0b\x32\x1b.loupe.registry.v1.DataPath\x12\x16\n\x0e\x61llow_existing\x18\x04 \x01(\x08\"\"\n\x12GetDataPathRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"`\n\x14ListDataPathsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x11\n\ttrainable\x18\x04 \x01(\x08\"a\n\x15ListDataPathsResponse\x12/\n\ndata_paths\x18\x01 \x03(\x0b\x32\x1b.loupe.registry.v1.DataPath\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x17SetDataPathOwnerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\"_\n\x18PlanSampleUploadsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0f\n\x07sha256s\x18\x02 \x03(\t\x12\x12\n\nsize_bytes\x18\x03 \x03(\x03\x12\x0e\n\x06joined\x18\x04 \x01(\x08\"\x88\x01\n\x19PlanSampleUploadsResponse\x12\x44\n\x07uploads\x18\x01 \x03(\x0b\x32\x33.loupe.registry.v1.PlanSampleUploadsResponse.Upload\x1a%\n\x06Upload\x12\x0e\n\x06sha256\x18\x01 \x01(\t\x12\x0b\n\x03url\x18\x02 \x01(\t\"i\n\x11\x41\x64\x64SamplesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x36\n\ncandidates\x18\x02 \x03(\x0b\x32\".loupe.registry.v1.SampleCandidate\x12\x0c\n\x04\x62its\x18\x03 \x01(\x05\"\xc3\x01\n\x17SaveImportReportRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x18\n\x10import_report_id\x18\x02 \x01(\t\x12\x36\n\rimport_report\x18\x03 \x01(\x0b\x32\x1f.loupe.registry.v1.ImportReport\x12\x12\n\nfirst_line\x18\x04 \x01(\x05\x12\x32\n\x05lines\x18\x05 \x03(\x0b\x32#.loupe.registry.v1.ImportReportLine\"&\n\x16GetImportReportRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"Q\n\x18ListImportReportsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"m\n\x19ListImportReportsResponse\x12\x37\n\x0eimport_reports\x18\x01 \x03(\x0b\x32\x1f.loupe.registry.v1.ImportReport\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xab\x01\n\x1cListImportReportLinesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x36\n\x04kind\x18\x04 \x01(\x0e\x32(.loupe.registry.v1.ImportReportLine.Kind\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0c\n\x04\x66ile\x18\x06 \x01(\t\"l\n\x1dListImportReportLinesResponse\x12\x32\n\x05lines\x18\x01 \x03(\x0b\x32#.loupe.registry.v1.ImportReportLine\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"x\n\x12\x41\x64\x64SamplesResponse\x12\x32\n\x08outcomes\x18\x01 \x03(\x0b\x32 .loupe.registry.v1.SampleOutcome\x12.\n\tdata_path\x18\x02 \x01(\x0b\x32\x1b.loupe.registry.v1.DataPath\"m\n\x15RelabelSamplesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x32\n\x08relabels\x18\x02 \x03(\x0b\x32 .loupe.registry.v1.SampleRelabel\x12\x10\n\x08revision\x18\x03 \x01(\x03\"}\n\x16RelabelSamplesResponse\x12\x33\n\x08outcomes\x18\x01 \x03(\x0b\x32!.loupe.registry.v1.RelabelOutcome\x12.\n\tdata_path\x18\x02 \x01(\x0b\x32\x1b.loupe.registry.v1.DataPath\"Y\n\x12ListSamplesRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\t\"Z\n\x13ListSamplesResponse\x12*\n\x07samples\x18\x01 \x03(\x0b\x32\x19.loupe.registry.v1.Sample\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x11\x43ountPartsRequest\x12\x12\n\ndata_paths\x18\x01 \x03(\t\x12\r\n\x05\x63odes\x18\x02 \x03(\t\"A\n\x12\x43ountPartsResponse\x12+\n\x05\x63odes\x18\x01 \x03(\x0b\x32\x1c.loupe.registry.v1.CodeParts\"R\n\x11LinkSampleRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x0c\n\x04\x66ile\x18\x02 \x01(\t\x12\x0c\n\x04mask\x18\x03 \x01(\x08\x12\x11\n\tthumbnail\x18\x04 \x01(\x08\"R\n\x12LinkSampleResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\'\n\x17SnapshotDataPathRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"%\n\x15\x44\x65leteDataPathRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"T\n\x1bListDeletedDataPathsRequest\x12\x0e\n\x06parent\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"o\n\x1cListDeletedDataPathsResponse\x12\x36\n\ndata_paths\x18\x01 \x03(\x0b\x32\".loupe.registry.v1.DeletedDataPath\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x16RestoreDataPathRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x64\x61ta_path_id\x18\x02 \x01(\t\"$\n\x14PurgeDataPathRequest\x12\x0c\n\x04name\x18\x01 \x01(\t2\xec\x1a\n\x0e\x44\x61tasetService\x12{\n\rCreateDataset\x12\'.loupe.registry.v1.CreateDatasetRequest\x1a\x1a.loupe.registry.v1.Dataset\"%\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x17\"\x0c/v1/datasets:\x07\x64\x61taset\x12u\n\nGetDataset\x12$.loupe.registry.v1.GetDatasetRequest\x1a\x1a.loupe.registry.v1.Dataset\"%\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/{name=datasets/*}\x12}\n\x0cListDatasets\x12&.loupe.registry.v1.ListDatasetsRequest\x1a\'.loupe.registry.v1.ListDatasetsResponse\"\x1c\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/datasets\x12\x91\x01\n\x0e\x43reateDataPath\x12(.loupe.registry.v1.CreateDataPathRequest\x1a\x1b.loupe.registry.v1.DataPath\"8\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02*\"\x1d/v1/{parent=datasets/*}/paths:\tdata_path\x12\x80\x01\n\x0bGetDataPath\x12%.loupe.registry.v1.GetDataPathRequest\x1a\x1b.loupe.registry.v1.DataPath\"-\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=datasets/*/paths/*}\x12\x91\x01\n\rListDataPaths\x12\'.loupe.registry.v1.ListDataPathsRequest\x1a(.loupe.registry.v1.ListDataPathsResponse\"-\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{parent=datasets/*}/paths\x12\x96\x01\n\x10SetDataPathOwner\x12*.loupe.registry.v1.SetDataPathOwnerRequest\x1a\x1b.loupe.registry.v1.DataPath\"9\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02+\"&/v1/{name=datasets/*/paths/*}:setOwner:\x01*\x12\xb4\x01\n\x11PlanSampleUploads\x12+.loupe.registry.v1.PlanSampleUploadsRequest\x1a,.loupe.registry.v1.PlanSampleUploadsResponse\"D\xc8\xf3\x18\x03\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x36\"1/v1/{parent=datasets/*/paths/*}:planSampleUploads:\x01*\x12\x98\x01\n\nAddSamples\x12$.loupe.registry.v1.AddSamplesRequest\x1a%.loupe.registry.v1.AddSamplesResponse\"=\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02/\"*/v1/{parent=datasets/*/paths/*}:addSamples:\x01*\x12\xa1\x01\n\x10SaveImportReport\x12*.loupe.registry.v1.SaveImportReportRequest\x1a\x1f.loupe.registry.v1.ImportReport\"@\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x32\"-/v1/{parent=datasets/*/paths/*}/importReports:\x01*\x12\x9c\x01\n\x0fGetImportReport\x12).loupe.registry.v1.GetImportReportRequest\x1a\x1f.loupe.registry.v1.ImportReport\"=\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02/\x12-/v1/{name=datasets/*/paths/*/importReports/*}\x12\xad\x01\n\x11ListImportReports\x12+.loupe.registry.v1.ListImportReportsRequest\x1a,.loupe.registry.v1.ListImportReportsResponse\"=\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02/\x12-/v1/{parent=datasets/*/paths/*}/importReports\x12\xc1\x01\n\x15ListImportReportLines\x12/.loupe.registry.v1.ListImportReportLinesRequest\x1a\x30.loupe.registry.v1.ListImportReportLinesResponse\"E\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x37\x12\x35/v1/{parent=datasets/*/paths/*/importReports/*}/lines\x12\xa8\x01\n\x0eRelabelSamples\x12(.loupe.registry.v1.RelabelSamplesRequest\x1a).loupe.registry.v1.RelabelSamplesResponse\"A\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x33\"./v1/{parent=datasets/*/paths/*}:relabelSamples:\x01*\x12\x95\x01\n\x0bListSamples\x12%.loupe.registry.v1.ListSamplesRequest\x1a&.loupe.registry.v1.ListSamplesResponse\"7\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02)\x12\'/v1/{parent=datasets/*/paths/*}/samples\x12\x85\x01\n\nCountParts\x12$.loupe.registry.v1.CountPartsRequest\x1a%.loupe.registry.v1.CountPartsResponse\"*\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1c\"\x17/v1/datasets:countParts:\x01*\x12\xcf\x01\n\nLinkSample\x12$.loupe.registry.v1.LinkSampleRequest\x1a%.loupe.registry.v1.LinkSampleResponse\"t\xc8\xf3\x18\x02\xd0\xf3\x18\x02\xea\xf3\x18\x36\n2/v1/{parent=datasets/*/paths/*}/samples/{file=*/*}\x10\x01\x82\xd3\xe4\x93\x02,\x12*/v1/{parent=datasets/*/paths/*}:linkSample\x12\x96\x01\n\x10SnapshotDataPath\x12*.loupe.registry.v1.SnapshotDataPathRequest\x1a\x1b.loupe.registry.v1.Snapshot\"9\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02+\"&/v1/{name=datasets/*/paths/*}:snapshot:\x01*\x12\x8d\x01\n\x0e\x44\x65leteDataPath\x12(.loupe.registry.v1.DeleteDataPathRequest\x1a\".loupe.registry.v1.DeletedDataPath\"-\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x1f*\x1d/v1/{name=datasets/*/paths/*}\x12\xad\x01\n\x14ListDeletedDataPaths\x12..loupe.registry.v1.ListDeletedDataPathsRequest\x1a/.loupe.registry.v1.ListDeletedDataPathsResponse\"4\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=datasets/*}/deletedPaths\x12\x9a\x01\n\x0fRestoreDataPath\x12).loupe.registry.v1.RestoreDataPathRequest\x1a\x1b.loupe.registry.v1.DataPath\"?\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x31\",/v1/{name=datasets/*/deletedPaths/*}:restore:\x01*\x12\x86\x01\n\rPurgeDataPath\x12\'.loupe.registry.v1.PurgeDataPathRequest\x1a\x16.google.protobuf.Empty\"4\xc8\xf3\x18\x05\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02&*$/v1/{name=datasets/*/deletedPaths/*}B\\\n\x11loupe.registry.v1B\x13\x44\x61tasetServiceProtoP\x01Z\x1cloupe/registry/v1;registryv1\xaa\x02\x11Loupe.Registry.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -55,6 +56,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DATASETSERVICE'].methods_by_name['PlanSampleUploads']._serialized_options = b'\310\363\030\003\320\363\030\002\202\323\344\223\0026\"1/v1/{parent=datasets/*/paths/*}:planSampleUploads:\001*'
   _globals['_DATASETSERVICE'].methods_by_name['AddSamples']._loaded_options = None
   _globals['_DATASETSERVICE'].methods_by_name['AddSamples']._serialized_options = b'\310\363\030\003\320\363\030\001\202\323\344\223\002/\"*/v1/{parent=datasets/*/paths/*}:addSamples:\001*'
+  _globals['_DATASETSERVICE'].methods_by_name['SaveImportReport']._loaded_options = None
+  _globals['_DATASETSERVICE'].methods_by_name['SaveImportReport']._serialized_options = b'\310\363\030\003\320\363\030\001\202\323\344\223\0022\"-/v1/{parent=datasets/*/paths/*}/importReports:\001*'
+  _globals['_DATASETSERVICE'].methods_by_name['GetImportReport']._loaded_options = None
+  _globals['_DATASETSERVICE'].methods_by_name['GetImportReport']._serialized_options = b'\310\363\030\002\320\363\030\002\202\323\344\223\002/\022-/v1/{name=datasets/*/paths/*/importReports/*}'
+  _globals['_DATASETSERVICE'].methods_by_name['ListImportReports']._loaded_options = None
+  _globals['_DATASETSERVICE'].methods_by_name['ListImportReports']._serialized_options = b'\310\363\030\002\320\363\030\002\202\323\344\223\002/\022-/v1/{parent=datasets/*/paths/*}/importReports'
+  _globals['_DATASETSERVICE'].methods_by_name['ListImportReportLines']._loaded_options = None
+  _globals['_DATASETSERVICE'].methods_by_name['ListImportReportLines']._serialized_options = b'\310\363\030\002\320\363\030\002\202\323\344\223\0027\0225/v1/{parent=datasets/*/paths/*/importReports/*}/lines'
   _globals['_DATASETSERVICE'].methods_by_name['RelabelSamples']._loaded_options = None
   _globals['_DATASETSERVICE'].methods_by_name['RelabelSamples']._serialized_options = b'\310\363\030\003\320\363\030\001\202\323\344\223\0023\"./v1/{parent=datasets/*/paths/*}:relabelSamples:\001*'
   _globals['_DATASETSERVICE'].methods_by_name['ListSamples']._loaded_options = None
@@ -73,62 +82,74 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DATASETSERVICE'].methods_by_name['RestoreDataPath']._serialized_options = b'\310\363\030\003\320\363\030\001\202\323\344\223\0021\",/v1/{name=datasets/*/deletedPaths/*}:restore:\001*'
   _globals['_DATASETSERVICE'].methods_by_name['PurgeDataPath']._loaded_options = None
   _globals['_DATASETSERVICE'].methods_by_name['PurgeDataPath']._serialized_options = b'\310\363\030\005\320\363\030\001\202\323\344\223\002&*$/v1/{name=datasets/*/deletedPaths/*}'
-  _globals['_CREATEDATASETREQUEST']._serialized_start=217
-  _globals['_CREATEDATASETREQUEST']._serialized_end=328
-  _globals['_GETDATASETREQUEST']._serialized_start=330
-  _globals['_GETDATASETREQUEST']._serialized_end=363
-  _globals['_LISTDATASETSREQUEST']._serialized_start=365
-  _globals['_LISTDATASETSREQUEST']._serialized_end=425
-  _globals['_LISTDATASETSRESPONSE']._serialized_start=427
-  _globals['_LISTDATASETSRESPONSE']._serialized_end=520
-  _globals['_CREATEDATAPATHREQUEST']._serialized_start=523
-  _globals['_CREATEDATAPATHREQUEST']._serialized_end=656
-  _globals['_GETDATAPATHREQUEST']._serialized_start=658
-  _globals['_GETDATAPATHREQUEST']._serialized_end=692
-  _globals['_LISTDATAPATHSREQUEST']._serialized_start=694
-  _globals['_LISTDATAPATHSREQUEST']._serialized_end=790
-  _globals['_LISTDATAPATHSRESPONSE']._serialized_start=792
-  _globals['_LISTDATAPATHSRESPONSE']._serialized_end=889
-  _globals['_SETDATAPATHOWNERREQUEST']._serialized_start=891
-  _globals['_SETDATAPATHOWNERREQUEST']._serialized_end=945
-  _globals['_PLANSAMPLEUPLOADSREQUEST']._serialized_start=947
-  _globals['_PLANSAMPLEUPLOADSREQUEST']._serialized_end=1042
-  _globals['_PLANSAMPLEUPLOADSRESPONSE']._serialized_start=1045
-  _globals['_PLANSAMPLEUPLOADSRESPONSE']._serialized_end=1181
-  _globals['_PLANSAMPLEUPLOADSRESPONSE_UPLOAD']._serialized_start=1144
-  _globals['_PLANSAMPLEUPLOADSRESPONSE_UPLOAD']._serialized_end=1181
-  _globals['_ADDSAMPLESREQUEST']._serialized_start=1183
-  _globals['_ADDSAMPLESREQUEST']._serialized_end=1274
-  _globals['_ADDSAMPLESRESPONSE']._serialized_start=1276
-  _globals['_ADDSAMPLESRESPONSE']._serialized_end=1396
-  _globals['_RELABELSAMPLESREQUEST']._serialized_start=1398
-  _globals['_RELABELSAMPLESREQUEST']._serialized_end=1507
-  _globals['_RELABELSAMPLESRESPONSE']._serialized_start=1509
-  _globals['_RELABELSAMPLESRESPONSE']._serialized_end=1634
-  _globals['_LISTSAMPLESREQUEST']._serialized_start=1636
-  _globals['_LISTSAMPLESREQUEST']._serialized_end=1725
-  _globals['_LISTSAMPLESRESPONSE']._serialized_start=1727
-  _globals['_LISTSAMPLESRESPONSE']._serialized_end=1817
-  _globals['_COUNTPARTSREQUEST']._serialized_start=1819
-  _globals['_COUNTPARTSREQUEST']._serialized_end=1873
-  _globals['_COUNTPARTSRESPONSE']._serialized_start=1875
-  _globals['_COUNTPARTSRESPONSE']._serialized_end=1940
-  _globals['_LINKSAMPLEREQUEST']._serialized_start=1942
-  _globals['_LINKSAMPLEREQUEST']._serialized_end=2024
-  _globals['_LINKSAMPLERESPONSE']._serialized_start=2026
-  _globals['_LINKSAMPLERESPONSE']._serialized_end=2108
-  _globals['_SNAPSHOTDATAPATHREQUEST']._serialized_start=2110
-  _globals['_SNAPSHOTDATAPATHREQUEST']._serialized_end=2149
-  _globals['_DELETEDATAPATHREQUEST']._serialized_start=2151
-  _globals['_DELETEDATAPATHREQUEST']._serialized_end=2188
-  _globals['_LISTDELETEDDATAPATHSREQUEST']._serialized_start=2190
-  _globals['_LISTDELETEDDATAPATHSREQUEST']._serialized_end=2274
-  _globals['_LISTDELETEDDATAPATHSRESPONSE']._serialized_start=2276
-  _globals['_LISTDELETEDDATAPATHSRESPONSE']._serialized_end=2387
-  _globals['_RESTOREDATAPATHREQUEST']._serialized_start=2389
-  _globals['_RESTOREDATAPATHREQUEST']._serialized_end=2449
-  _globals['_PURGEDATAPATHREQUEST']._serialized_start=2451
-  _globals['_PURGEDATAPATHREQUEST']._serialized_end=2487
-  _globals['_DATASETSERVICE']._serialized_start=2490
-  _globals['_DATASETSERVICE']._serialized_end=5231
+  _globals['_CREATEDATASETREQUEST']._serialized_start=256
+  _globals['_CREATEDATASETREQUEST']._serialized_end=367
+  _globals['_GETDATASETREQUEST']._serialized_start=369
+  _globals['_GETDATASETREQUEST']._serialized_end=402
+  _globals['_LISTDATASETSREQUEST']._serialized_start=404
+  _globals['_LISTDATASETSREQUEST']._serialized_end=464
+  _globals['_LISTDATASETSRESPONSE']._serialized_start=466
+  _globals['_LISTDATASETSRESPONSE']._serialized_end=559
+  _globals['_CREATEDATAPATHREQUEST']._serialized_start=562
+  _globals['_CREATEDATAPATHREQUEST']._serialized_end=695
+  _globals['_GETDATAPATHREQUEST']._serialized_start=697
+  _globals['_GETDATAPATHREQUEST']._serialized_end=731
+  _globals['_LISTDATAPATHSREQUEST']._serialized_start=733
+  _globals['_LISTDATAPATHSREQUEST']._serialized_end=829
+  _globals['_LISTDATAPATHSRESPONSE']._serialized_start=831
+  _globals['_LISTDATAPATHSRESPONSE']._serialized_end=928
+  _globals['_SETDATAPATHOWNERREQUEST']._serialized_start=930
+  _globals['_SETDATAPATHOWNERREQUEST']._serialized_end=984
+  _globals['_PLANSAMPLEUPLOADSREQUEST']._serialized_start=986
+  _globals['_PLANSAMPLEUPLOADSREQUEST']._serialized_end=1081
+  _globals['_PLANSAMPLEUPLOADSRESPONSE']._serialized_start=1084
+  _globals['_PLANSAMPLEUPLOADSRESPONSE']._serialized_end=1220
+  _globals['_PLANSAMPLEUPLOADSRESPONSE_UPLOAD']._serialized_start=1183
+  _globals['_PLANSAMPLEUPLOADSRESPONSE_UPLOAD']._serialized_end=1220
+  _globals['_ADDSAMPLESREQUEST']._serialized_start=1222
+  _globals['_ADDSAMPLESREQUEST']._serialized_end=1327
+  _globals['_SAVEIMPORTREPORTREQUEST']._serialized_start=1330
+  _globals['_SAVEIMPORTREPORTREQUEST']._serialized_end=1525
+  _globals['_GETIMPORTREPORTREQUEST']._serialized_start=1527
+  _globals['_GETIMPORTREPORTREQUEST']._serialized_end=1565
+  _globals['_LISTIMPORTREPORTSREQUEST']._serialized_start=1567
+  _globals['_LISTIMPORTREPORTSREQUEST']._serialized_end=1648
+  _globals['_LISTIMPORTREPORTSRESPONSE']._serialized_start=1650
+  _globals['_LISTIMPORTREPORTSRESPONSE']._serialized_end=1759
+  _globals['_LISTIMPORTREPORTLINESREQUEST']._serialized_start=1762
+  _globals['_LISTIMPORTREPORTLINESREQUEST']._serialized_end=1933
+  _globals['_LISTIMPORTREPORTLINESRESPONSE']._serialized_start=1935
+  _globals['_LISTIMPORTREPORTLINESRESPONSE']._serialized_end=2043
+  _globals['_ADDSAMPLESRESPONSE']._serialized_start=2045
+  _globals['_ADDSAMPLESRESPONSE']._serialized_end=2165
+  _globals['_RELABELSAMPLESREQUEST']._serialized_start=2167
+  _globals['_RELABELSAMPLESREQUEST']._serialized_end=2276
+  _globals['_RELABELSAMPLESRESPONSE']._serialized_start=2278
+  _globals['_RELABELSAMPLESRESPONSE']._serialized_end=2403
+  _globals['_LISTSAMPLESREQUEST']._serialized_start=2405
+  _globals['_LISTSAMPLESREQUEST']._serialized_end=2494
+  _globals['_LISTSAMPLESRESPONSE']._serialized_start=2496
+  _globals['_LISTSAMPLESRESPONSE']._serialized_end=2586
+  _globals['_COUNTPARTSREQUEST']._serialized_start=2588
+  _globals['_COUNTPARTSREQUEST']._serialized_end=2642
+  _globals['_COUNTPARTSRESPONSE']._serialized_start=2644
+  _globals['_COUNTPARTSRESPONSE']._serialized_end=2709
+  _globals['_LINKSAMPLEREQUEST']._serialized_start=2711
+  _globals['_LINKSAMPLEREQUEST']._serialized_end=2793
+  _globals['_LINKSAMPLERESPONSE']._serialized_start=2795
+  _globals['_LINKSAMPLERESPONSE']._serialized_end=2877
+  _globals['_SNAPSHOTDATAPATHREQUEST']._serialized_start=2879
+  _globals['_SNAPSHOTDATAPATHREQUEST']._serialized_end=2918
+  _globals['_DELETEDATAPATHREQUEST']._serialized_start=2920
+  _globals['_DELETEDATAPATHREQUEST']._serialized_end=2957
+  _globals['_LISTDELETEDDATAPATHSREQUEST']._serialized_start=2959
+  _globals['_LISTDELETEDDATAPATHSREQUEST']._serialized_end=3043
+  _globals['_LISTDELETEDDATAPATHSRESPONSE']._serialized_start=3045
+  _globals['_LISTDELETEDDATAPATHSRESPONSE']._serialized_end=3156
+  _globals['_RESTOREDATAPATHREQUEST']._serialized_start=3158
+  _globals['_RESTOREDATAPATHREQUEST']._serialized_end=3218
+  _globals['_PURGEDATAPATHREQUEST']._serialized_start=3220
+  _globals['_PURGEDATAPATHREQUEST']._serialized_end=3256
+  _globals['_DATASETSERVICE']._serialized_start=3259
+  _globals['_DATASETSERVICE']._serialized_end=6695
 # @@protoc_insertion_point(module_scope)

@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from loupe.registry.v1 import dataset_pb2 as _dataset_pb2
+from loupe.registry.v1 import import_report_pb2 as _import_report_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -123,7 +124,7 @@ class CreateDataPathRequest(_message.Message):
     data_path_id: _builtins.str
     allow_existing: _builtins.bool
     """Answers an existing path of that name instead of ALREADY_EXISTS; `data_path.mask_codes` may extend what it
-    declares.
+    declares, and `data_path.bits`, if any, must be its own or come before the first picture of 16 bits.
     """
     @_builtins.property
     def data_path(self) -> _dataset_pb2.DataPath: ...
@@ -325,7 +326,12 @@ class AddSamplesRequest(_message.Message):
 
     PARENT_FIELD_NUMBER: _builtins.int
     CANDIDATES_FIELD_NUMBER: _builtins.int
+    BITS_FIELD_NUMBER: _builtins.int
     parent: _builtins.str
+    bits: _builtins.int
+    """What the importer scaled pictures of 16 bits by, as `DataPath.bits`. Where it is another number than the path's,
+    such a picture is refused (OTHER_BITS).
+    """
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[_dataset_pb2.SampleCandidate]: ...
     def __init__(
@@ -333,14 +339,179 @@ class AddSamplesRequest(_message.Message):
         *,
         parent: _builtins.str = ...,
         candidates: _abc.Iterable[_dataset_pb2.SampleCandidate] | None = ...,
+        bits: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["candidates", b"candidates", "parent", b"parent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bits", b"bits", "candidates", b"candidates", "parent", b"parent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AddSamplesRequest: _TypeAlias = AddSamplesRequest  # noqa: Y015
+
+@_typing.final
+class SaveImportReportRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    IMPORT_REPORT_ID_FIELD_NUMBER: _builtins.int
+    IMPORT_REPORT_FIELD_NUMBER: _builtins.int
+    FIRST_LINE_FIELD_NUMBER: _builtins.int
+    LINES_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    import_report_id: _builtins.str
+    """The importer's choice."""
+    first_line: _builtins.int
+    """The place of the first of `lines` among all."""
+    @_builtins.property
+    def import_report(self) -> _import_report_pb2.ImportReport:
+        """Name, creator and time are the registry's."""
+
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[_import_report_pb2.ImportReportLine]:
+        """At most 1000 a call."""
+
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        import_report_id: _builtins.str = ...,
+        import_report: _import_report_pb2.ImportReport | None = ...,
+        first_line: _builtins.int = ...,
+        lines: _abc.Iterable[_import_report_pb2.ImportReportLine] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["import_report", b"import_report"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_line", b"first_line", "import_report", b"import_report", "import_report_id", b"import_report_id", "lines", b"lines", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SaveImportReportRequest: _TypeAlias = SaveImportReportRequest  # noqa: Y015
+
+@_typing.final
+class GetImportReportRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetImportReportRequest: _TypeAlias = GetImportReportRequest  # noqa: Y015
+
+@_typing.final
+class ListImportReportsRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    page_size: _builtins.int
+    page_token: _builtins.str
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "parent", b"parent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListImportReportsRequest: _TypeAlias = ListImportReportsRequest  # noqa: Y015
+
+@_typing.final
+class ListImportReportsResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IMPORT_REPORTS_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def import_reports(self) -> _containers.RepeatedCompositeFieldContainer[_import_report_pb2.ImportReport]: ...
+    def __init__(
+        self,
+        *,
+        import_reports: _abc.Iterable[_import_report_pb2.ImportReport] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["import_reports", b"import_reports", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListImportReportsResponse: _TypeAlias = ListImportReportsResponse  # noqa: Y015
+
+@_typing.final
+class ListImportReportLinesRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PARENT_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
+    parent: _builtins.str
+    page_size: _builtins.int
+    page_token: _builtins.str
+    kind: _import_report_pb2.ImportReportLine.Kind.ValueType
+    """Only lines of this kind, of this reason, or whose file contains the text."""
+    reason: _builtins.str
+    file: _builtins.str
+    def __init__(
+        self,
+        *,
+        parent: _builtins.str = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        kind: _import_report_pb2.ImportReportLine.Kind.ValueType = ...,
+        reason: _builtins.str = ...,
+        file: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "kind", b"kind", "page_size", b"page_size", "page_token", b"page_token", "parent", b"parent", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListImportReportLinesRequest: _TypeAlias = ListImportReportLinesRequest  # noqa: Y015
+
+@_typing.final
+class ListImportReportLinesResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINES_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    next_page_token: _builtins.str
+    @_builtins.property
+    def lines(self) -> _containers.RepeatedCompositeFieldContainer[_import_report_pb2.ImportReportLine]: ...
+    def __init__(
+        self,
+        *,
+        lines: _abc.Iterable[_import_report_pb2.ImportReportLine] | None = ...,
+        next_page_token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lines", b"lines", "next_page_token", b"next_page_token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListImportReportLinesResponse: _TypeAlias = ListImportReportLinesResponse  # noqa: Y015
 
 @_typing.final
 class AddSamplesResponse(_message.Message):

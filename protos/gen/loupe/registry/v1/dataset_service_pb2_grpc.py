@@ -6,6 +6,7 @@ import warnings
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from loupe.registry.v1 import dataset_pb2 as loupe_dot_registry_dot_v1_dot_dataset__pb2
 from loupe.registry.v1 import dataset_service_pb2 as loupe_dot_registry_dot_v1_dot_dataset__service__pb2
+from loupe.registry.v1 import import_report_pb2 as loupe_dot_registry_dot_v1_dot_import__report__pb2
 
 GRPC_GENERATED_VERSION = '1.85.1'
 GRPC_VERSION = grpc.__version__
@@ -83,6 +84,26 @@ class DatasetServiceStub:
                 '/loupe.registry.v1.DatasetService/AddSamples',
                 request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.AddSamplesRequest.SerializeToString,
                 response_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.AddSamplesResponse.FromString,
+                _registered_method=True)
+        self.SaveImportReport = channel.unary_unary(
+                '/loupe.registry.v1.DatasetService/SaveImportReport',
+                request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.SaveImportReportRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_import__report__pb2.ImportReport.FromString,
+                _registered_method=True)
+        self.GetImportReport = channel.unary_unary(
+                '/loupe.registry.v1.DatasetService/GetImportReport',
+                request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.GetImportReportRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_import__report__pb2.ImportReport.FromString,
+                _registered_method=True)
+        self.ListImportReports = channel.unary_unary(
+                '/loupe.registry.v1.DatasetService/ListImportReports',
+                request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListImportReportsRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListImportReportsResponse.FromString,
+                _registered_method=True)
+        self.ListImportReportLines = channel.unary_unary(
+                '/loupe.registry.v1.DatasetService/ListImportReportLines',
+                request_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListImportReportLinesRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListImportReportLinesResponse.FromString,
                 _registered_method=True)
         self.RelabelSamples = channel.unary_unary(
                 '/loupe.registry.v1.DatasetService/RelabelSamples',
@@ -190,6 +211,34 @@ class DatasetServiceServicer:
 
     def AddSamples(self, request, context):
         """Checks each candidate's bytes (hash, type, size, decoding) and lists those that are sound. At most 500 a call.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SaveImportReport(self, request, context):
+        """Keeps what an importer tells of its import. A report of many lines takes several calls, which may be repeated; the
+        first one keeps what the report says besides.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetImportReport(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListImportReports(self, request, context):
+        """The newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListImportReportLines(self, request, context):
+        """In the order in which the importer sent them.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -307,6 +356,26 @@ def add_DatasetServiceServicer_to_server(servicer, server):
                     servicer.AddSamples,
                     request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.AddSamplesRequest.FromString,
                     response_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.AddSamplesResponse.SerializeToString,
+            ),
+            'SaveImportReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.SaveImportReport,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.SaveImportReportRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_import__report__pb2.ImportReport.SerializeToString,
+            ),
+            'GetImportReport': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetImportReport,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.GetImportReportRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_import__report__pb2.ImportReport.SerializeToString,
+            ),
+            'ListImportReports': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListImportReports,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListImportReportsRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListImportReportsResponse.SerializeToString,
+            ),
+            'ListImportReportLines': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListImportReportLines,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListImportReportLinesRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListImportReportLinesResponse.SerializeToString,
             ),
             'RelabelSamples': grpc.unary_unary_rpc_method_handler(
                     servicer.RelabelSamples,
@@ -600,6 +669,114 @@ class DatasetService:
             '/loupe.registry.v1.DatasetService/AddSamples',
             loupe_dot_registry_dot_v1_dot_dataset__service__pb2.AddSamplesRequest.SerializeToString,
             loupe_dot_registry_dot_v1_dot_dataset__service__pb2.AddSamplesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SaveImportReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.DatasetService/SaveImportReport',
+            loupe_dot_registry_dot_v1_dot_dataset__service__pb2.SaveImportReportRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_import__report__pb2.ImportReport.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetImportReport(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.DatasetService/GetImportReport',
+            loupe_dot_registry_dot_v1_dot_dataset__service__pb2.GetImportReportRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_import__report__pb2.ImportReport.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListImportReports(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.DatasetService/ListImportReports',
+            loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListImportReportsRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListImportReportsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListImportReportLines(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.DatasetService/ListImportReportLines',
+            loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListImportReportLinesRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_dataset__service__pb2.ListImportReportLinesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -8,6 +8,7 @@ from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from loupe.registry.v1 import dataset_pb2 as _dataset_pb2
 from loupe.registry.v1 import dataset_service_pb2 as _dataset_service_pb2
+from loupe.registry.v1 import import_report_pb2 as _import_report_pb2
 import abc as _abc_1
 import grpc as _grpc
 import sys
@@ -51,6 +52,15 @@ class DatasetServiceStub:
     """Which bytes are not in object storage yet, and where to PUT them."""
     AddSamples: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.AddSamplesRequest, _dataset_service_pb2.AddSamplesResponse]
     """Checks each candidate's bytes (hash, type, size, decoding) and lists those that are sound. At most 500 a call."""
+    SaveImportReport: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.SaveImportReportRequest, _import_report_pb2.ImportReport]
+    """Keeps what an importer tells of its import. A report of many lines takes several calls, which may be repeated; the
+    first one keeps what the report says besides.
+    """
+    GetImportReport: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.GetImportReportRequest, _import_report_pb2.ImportReport]
+    ListImportReports: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ListImportReportsRequest, _dataset_service_pb2.ListImportReportsResponse]
+    """The newest first."""
+    ListImportReportLines: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.ListImportReportLinesRequest, _dataset_service_pb2.ListImportReportLinesResponse]
+    """In the order in which the importer sent them."""
     RelabelSamples: _grpc.UnaryUnaryMultiCallable[_dataset_service_pb2.RelabelSamplesRequest, _dataset_service_pb2.RelabelSamplesResponse]
     """Moves samples to other codes: a new revision of the path, in which their files lie under the new codes. Snapshots
     keep what they pinned (W12). At most 500 a call.
@@ -95,6 +105,15 @@ class DatasetServiceAsyncStub(DatasetServiceStub):
     """Which bytes are not in object storage yet, and where to PUT them."""
     AddSamples: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.AddSamplesRequest, _dataset_service_pb2.AddSamplesResponse]  # type: ignore[assignment]
     """Checks each candidate's bytes (hash, type, size, decoding) and lists those that are sound. At most 500 a call."""
+    SaveImportReport: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.SaveImportReportRequest, _import_report_pb2.ImportReport]  # type: ignore[assignment]
+    """Keeps what an importer tells of its import. A report of many lines takes several calls, which may be repeated; the
+    first one keeps what the report says besides.
+    """
+    GetImportReport: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.GetImportReportRequest, _import_report_pb2.ImportReport]  # type: ignore[assignment]
+    ListImportReports: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ListImportReportsRequest, _dataset_service_pb2.ListImportReportsResponse]  # type: ignore[assignment]
+    """The newest first."""
+    ListImportReportLines: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.ListImportReportLinesRequest, _dataset_service_pb2.ListImportReportLinesResponse]  # type: ignore[assignment]
+    """In the order in which the importer sent them."""
     RelabelSamples: _aio.UnaryUnaryMultiCallable[_dataset_service_pb2.RelabelSamplesRequest, _dataset_service_pb2.RelabelSamplesResponse]  # type: ignore[assignment]
     """Moves samples to other codes: a new revision of the path, in which their files lie under the new codes. Snapshots
     keep what they pinned (W12). At most 500 a call.
@@ -190,6 +209,39 @@ class DatasetServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_dataset_service_pb2.AddSamplesResponse, _abc.Awaitable[_dataset_service_pb2.AddSamplesResponse]]:
         """Checks each candidate's bytes (hash, type, size, decoding) and lists those that are sound. At most 500 a call."""
+
+    @_abc_1.abstractmethod
+    def SaveImportReport(
+        self,
+        request: _dataset_service_pb2.SaveImportReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_import_report_pb2.ImportReport, _abc.Awaitable[_import_report_pb2.ImportReport]]:
+        """Keeps what an importer tells of its import. A report of many lines takes several calls, which may be repeated; the
+        first one keeps what the report says besides.
+        """
+
+    @_abc_1.abstractmethod
+    def GetImportReport(
+        self,
+        request: _dataset_service_pb2.GetImportReportRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_import_report_pb2.ImportReport, _abc.Awaitable[_import_report_pb2.ImportReport]]: ...
+
+    @_abc_1.abstractmethod
+    def ListImportReports(
+        self,
+        request: _dataset_service_pb2.ListImportReportsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dataset_service_pb2.ListImportReportsResponse, _abc.Awaitable[_dataset_service_pb2.ListImportReportsResponse]]:
+        """The newest first."""
+
+    @_abc_1.abstractmethod
+    def ListImportReportLines(
+        self,
+        request: _dataset_service_pb2.ListImportReportLinesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_dataset_service_pb2.ListImportReportLinesResponse, _abc.Awaitable[_dataset_service_pb2.ListImportReportLinesResponse]]:
+        """In the order in which the importer sent them."""
 
     @_abc_1.abstractmethod
     def RelabelSamples(
