@@ -1,6 +1,8 @@
 """The three servers of one data folder and the processes that use them, supervised by this process."""
 
+import asyncio
 import contextlib
+import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +21,10 @@ from deploy.embedded.seaweed import ObjectStoreSettings, Seaweed
 from deploy.embedded.settings import Durability, ProgramCheck
 from deploy.embedded.state import ProcessState, StackState, State, write_state
 from deploy.embedded.supervisor import Supervisor
+
+_WRITE_AGAIN_AFTER_S = 1.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +78,7 @@ class EmbeddedServers:
         self._supervisor: Supervisor | None = None
         self._plan: Plan | None = None
         self._state = StackState(state=State.STARTING, supervisor_pid=os.getpid(), started_at=time.time())
+        self._write_again: asyncio.TimerHandle | None = None
 
     async def begin(self) -> None:
         """Take the data folder and begin to start everything; AlreadyRunning if another process has it."""
@@ -188,12 +195,22 @@ class EmbeddedServers:
         await self.supervisor.stop(kill=self._kill)
         self._state = replace(self._state, state=State.STOPPED)
         self._write_state()
+        if self._write_again is not None:
+            self._write_again.cancel()
 
     def _record(self, process: ProcessState) -> None:
         self._write_state()
         self._on_change(process)
 
     def _write_state(self) -> None:
-        # The folder may have been deleted; the processes are stopped all the same.
+        if self._write_again is not None:
+            self._write_again.cancel()
+            self._write_again = None
+        # The folder may have been deleted, or the disk be full; the processes are looked after all the same.
         with contextlib.suppress(FileNotFoundError):
-            write_state(self.folder.state_file, replace(self._state, processes=self.supervisor.processes))
+            try:
+                write_state(self.folder.state_file, replace(self._state, processes=self.supervisor.processes))
+            except OSError as error:
+                _log.debug("%s cannot be written: %s", self.folder.state_file, error)
+                loop = asyncio.get_running_loop()
+                self._write_again = loop.call_later(_WRITE_AGAIN_AFTER_S, self._write_state)

@@ -113,7 +113,9 @@ class Supervisor:
 
     def _change(self, supervised: _Supervised, **changes: Any) -> None:  # noqa: ANN401 - fields of ProcessState
         supervised.state = replace(supervised.state, **changes)
-        self._on_change(supervised.state)
+        # Whoever writes it down may find the disk full: the process is looked after all the same.
+        with contextlib.suppress(OSError):
+            self._on_change(supervised.state)
 
     async def _keep_running(self, supervised: _Supervised) -> None:
         needed = [self._supervised[name].was_ready.wait() for name in supervised.spec.after]

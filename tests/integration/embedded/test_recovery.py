@@ -1,5 +1,6 @@
 """The embedded stack after kill -9 of its parts, and of its supervisor."""
 
+import errno
 import io
 import os
 import shutil
@@ -23,7 +24,7 @@ from deploy.embedded.ports import SEAWEED_GRPC_OFFSET
 from deploy.embedded.postgres import outside_folder
 from deploy.embedded.process import Launch, ProcessSpec, command_line, is_alive
 from deploy.embedded.servers import EmbeddedServers, Plan
-from deploy.embedded.state import ProcessState, State
+from deploy.embedded.state import ProcessState, State, read_state
 from tests.support.waiting import DEADLINE_S, eventually
 
 
@@ -64,6 +65,26 @@ async def test_postgres_comes_back_with_what_was_committed(victims: EmbeddedServ
     again = await asyncpg.connect(url)
     assert await again.fetchval("SELECT name FROM task") == "kept"
     await again.close()
+
+
+async def test_a_state_that_could_not_be_written_is_written_when_there_is_room(
+    victims: EmbeddedServers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk: the file goes on saying what was before, and says what is as soon as it can."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("deploy.embedded.servers.write_state", full)
+        await kill_and_wait(victims, "nats")
+    now = victims.supervisor.processes
+
+    def is_told() -> bool:
+        told = read_state(victims.folder.state_file)
+        return told is not None and told.processes == now
+
+    await eventually(is_told)
 
 
 async def test_nats_comes_back_with_what_was_acknowledged(victims: EmbeddedServers) -> None:

@@ -1,6 +1,7 @@
 """The supervisor's promises, on small real processes."""
 
 import asyncio
+import errno
 import itertools
 import json
 import os
@@ -98,6 +99,24 @@ async def test_a_killed_process_comes_back(tmp_path: Path) -> None:
         await eventually(lambda: supervisor.process("victim").state is State.READY)
         assert supervisor.process("victim").pid != first
         assert supervisor.process("victim").detail == "was ended by SIGKILL"
+    finally:
+        await supervisor.stop()
+
+
+async def test_a_killed_process_comes_back_where_nobody_can_write_it_down(tmp_path: Path) -> None:
+    """A full disk ended the supervision of each process that ended meanwhile, for good."""
+
+    def full(_: ProcessState) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    supervisor = Supervisor([python("victim", FOREVER, tmp_path)], log_dir=tmp_path, on_change=full)
+    supervisor.start()
+    try:
+        await supervisor.wait_ready(timeout_s=DEADLINE_S)
+        first = supervisor.process("victim").pid
+        assert first is not None
+        os.kill(first, signal.SIGKILL)
+        await eventually(lambda: supervisor.process("victim").pid not in (None, first))
     finally:
         await supervisor.stop()
 
