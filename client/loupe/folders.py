@@ -428,8 +428,8 @@ def _read_groups(name: str, walked: Walk, resolve: "_FileResolver") -> tuple[str
         file = resolve(row.file, folder)
         if isinstance(file, tuple):
             raise FolderUnreadable(
-                f"{path} line {row.line}: {row.file} may be any of {len(file)} pictures "
-                f"({', '.join(file[:3])}); name it with its folder"
+                f"{path} line {row.line}: {row.file} is not there, and may be any of {len(file)} pictures "
+                f"({', '.join(file[:3])}); write where it lies, or remove the line"
             )
         if groups.setdefault(file, row.group) != row.group:
             raise FolderUnreadable(

@@ -100,7 +100,7 @@ def test_tables_that_are_not_used_are_named(tmp_path: Path) -> None:
     [
         (
             "file,group\nA/a.png,g\nx.png,h\n",
-            r"line 3: x\.png may be any of 2 pictures \(A/x\.png, B/x\.png\)",
+            r"line 3: x\.png is not there, and may be any of 2 pictures \(A/x\.png, B/x\.png\)",
         ),
         ("file,group,Group\nA/a.png,g,h\n", r"2 columns for the group \('group', 'Group'\)"),
         ("file,File,group\nA/a.png,b.png,h\n", "2 columns for the file"),

@@ -689,6 +689,13 @@ def test_w15_a_batch_or_a_run_that_does_not_fit_the_data_is_a_warning(
     assert not examine(training_params_json=network(**values), step=4).findings
 
 
+def test_w15_epochs_that_are_too_few_are_rounded_down() -> None:
+    """2.99 epochs were told as "3 times; below 3 little is learnt"."""
+    examination = examine(training_params_json=network(batch_size=4, max_iter=5))
+    (told,) = [one.message for one in examination.findings if one.reason == "FEW_EPOCHS"]
+    assert "2.85 times (epochs); below 3" in told
+
+
 def test_w15_what_is_advised_is_within_the_limits() -> None:
     """An advice that leads to the next warning is none."""
     for values in ({"max_iter": 2, "batch_size": 4}, {"max_iter": 9000, "batch_size": 4}):

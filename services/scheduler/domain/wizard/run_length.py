@@ -84,12 +84,13 @@ def _check_epochs(at: str, params: NetworkParams, count: int) -> list[Violation]
         return []
     if seen < FEWEST_EPOCHS:
         told = sentence(
-            "{max_iter} iterations of {batch_size} see each of about {count} training samples {epochs:.2g} "
+            "{max_iter} iterations of {batch_size} see each of about {count} training samples {epochs:g} "
             "times (epochs); below {limit} little is learnt: take {wanted} iterations or more",
             max_iter=params.max_iter,
             batch_size=params.batch_size,
             count=count,
-            epochs=seen,
+            # Rounded down: "3 times, which is below 3" contradicts itself.
+            epochs=math.floor(seen * 100) / 100,
             limit=FEWEST_EPOCHS,
             wanted=-(-FEWEST_EPOCHS * count // params.batch_size),
         )

@@ -846,7 +846,7 @@ def test_a_shortened_name_that_a_left_out_picture_has_too_is_refused(tmp_path: P
     picture(tmp_path / "A/x.png")
     picture(tmp_path / "B/x.png")
     (tmp_path / "groups.csv").write_text("file,group\nx.png,g\n")
-    with pytest.raises(FolderUnreadable, match=r"x\.png may be any of 2 pictures"):
+    with pytest.raises(FolderUnreadable, match=r"x\.png is not there, and may be any of 2 pictures"):
         read_data(tmp_path, ImportOptions(code_of_label={"B": ""}))
 
 

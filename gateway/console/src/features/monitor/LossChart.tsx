@@ -2,7 +2,7 @@ import { theme } from "antd";
 import { useEffect, useMemo, useRef, type ReactNode } from "react";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import { merged, smoothed, visible, type Curve, type Table } from "./curves";
+import { lossText, merged, smoothed, visible, type Curve, type Table } from "./curves";
 
 export interface Series {
   label: string;
@@ -28,6 +28,7 @@ const RIGHT = 1 as uPlot.Axis.Side.Right;
 /* eslint-enable @typescript-eslint/no-unsafe-enum-assignment */
 const HEIGHT = 300;
 const REST_MS = 250;
+const WHOLE_STEPS = Array.from({ length: 9 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat();
 const COLOURS = ["#1677ff", "#d4380d"];
 
 /** Loss and validation accuracy over the iterations: drag zooms, Shift and drag pans, a double click shows all. */
@@ -79,8 +80,8 @@ export function LossChart({ series, words, logScale, smoothing, label, onRange }
           share: { range: [0, 1] },
         },
         axes: [
-          { ...axis, label: words.iteration, labelSize: 22 },
-          { ...axis, size: 64 },
+          { ...axis, label: words.iteration, labelSize: 22, incrs: WHOLE_STEPS },
+          { ...axis, size: 64, values: (_, splits: (number | null)[]) => splits.map(lossText) },
           {
             ...axis,
             scale: "share",

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { cutBack, detailed, EMPTY, extended, merged, smoothed, visible } from "./curves";
+import { cutBack, detailed, EMPTY, extended, lossText, merged, smoothed, visible } from "./curves";
 
 it("tables of other iterations stand in one, with nothing where one says nothing", () => {
   const loss = { at: [0, 1, 2, 5], columns: [[9, 8, 7, 6], [1, 2, 3, 4]] };
@@ -72,4 +72,8 @@ it("a part of a curve in detail stands where the thinned one was (M4)", () => {
   const part = { ...EMPTY, iterations: [8, 9, 10, 11], losses: [7, 7, 7, 7] };
   expect(detailed(whole, part).iterations).toEqual([0, 8, 9, 10, 11, 20, 30]);
   expect(detailed(whole, EMPTY)).toBe(whole);
+});
+
+it("a loss beside its axis is short, however large or small", () => {
+  expect([4.2e20, 250, 0.125, 0.00004, 0, null].map(lossText)).toEqual(["4.2e+20", "250", "0.125", "4.0e-5", "0", ""]);
 });

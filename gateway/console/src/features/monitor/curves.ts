@@ -147,3 +147,11 @@ function spread(iterations: number[], at: number[], values: number[]): (number |
   let next = 0;
   return iterations.map((iteration) => (at[next] === iteration ? (values[next++] ?? null) : null));
 }
+
+/** A loss beside its axis: short, whether it is of a training that diverges or of one that has learnt all. */
+export function lossText(loss: number | null): string {
+  if (loss === null) return "";
+  const size = Math.abs(loss);
+  if (size >= 1e5 || (size > 0 && size < 1e-3)) return loss.toExponential(1);
+  return loss.toLocaleString("en", { maximumFractionDigits: 3 });
+}
