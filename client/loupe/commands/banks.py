@@ -11,7 +11,8 @@ from loupe.commands.session import Session, remote
 from loupe.evaluator.v1 import leaderboard_pb2, leaderboard_service_pb2
 from loupe.language import pick
 from loupe.registry.v1 import question_bank_pb2, question_bank_service_pb2
-from loupe.rendering import estimate, facts, figure, local_time, message_json, table
+from loupe.rendering import enum_word, estimate, facts, figure, local_time, message_json, table
+from loupe.scheduler.v1 import bank_run_pb2, task_pb2, task_service_pb2
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -268,6 +269,57 @@ async def leaderboard(session: Session, bank: str) -> None:
     session.out.answer(message_json(found), _ranking(found) if found.entries else _nobody(found))
     if found.left_out_count:
         session.out.say(f"{found.left_out_count} versions with older reports are not listed")
+
+
+@banks.command("runs", short_help="Show what became of the tests after releases.")
+@click.argument("bank", metavar="[BANK]", default="")
+@click.option(
+    "--limit",
+    default=50,
+    show_default=True,
+    type=click.IntRange(1, 1_000_000),
+    help="How many, newest first.",
+)
+@remote
+async def runs(session: Session, bank: str, limit: int) -> None:
+    """Show what became of the tests of released versions with BANK, or with all banks (P8).
+
+    Each has its task, with the state that this has now, or the reasons why none was submitted.
+
+    \b
+    Examples:
+      loupe banks runs panels-june
+      loupe banks runs --json | jq '.runs[] | select(.task == "")'
+    """
+    request = task_service_pb2.ListBankRunsRequest(
+        page_size=min(limit, 500), question_bank=_name(bank) if bank else ""
+    )
+    found = [item async for item in pages(session.client.tasks.ListBankRuns, request, "runs", limit=limit)]
+    rows = [
+        (
+            local_time(run.time),
+            names.short(run.question_bank.partition("/revisions/")[0]),
+            run.question_bank.rpartition("/")[2],
+            names.short(run.model_version),
+            _outcome(run),
+        )
+        for run in found
+    ]
+    columns = ("TIME", "BANK", "REVISION", "VERSION", "OUTCOME")
+    session.out.answer(
+        {"runs": [message_json(run) for run in found]},
+        table(*columns, rows=rows, right=("REVISION",))
+        if rows
+        else "no test after a release; `loupe banks update BANK --run-after-release` has them made",
+    )
+
+
+def _outcome(run: bank_run_pb2.BankRun) -> RenderableType:
+    if run.refusals:
+        told = (f"refused, {one.reason}: {pick(one.message, one.message_zh)}" for one in run.refusals)
+        return Text("\n".join(told), style="red")
+    state = enum_word(task_pb2.TaskState, run.task_state) if run.task_state else "deleted"
+    return f"{names.short(run.task)} {state}"
 
 
 def _nobody(found: leaderboard_pb2.Leaderboard) -> str:

@@ -215,6 +215,7 @@ async function edit({ person, page, t, words, shoot }: Scene): Promise<void> {
   await expect(page.locator(".ant-descriptions-item", { hasText: words.runAfterRelease }).first()).toContainText(
     t.common.yes,
   );
+  await expect(page.getByText(words.noAutomaticTests)).toBeVisible();
 }
 
 async function archive({ person, page, t, words, id, title, dataset, shoot }: Scene): Promise<void> {

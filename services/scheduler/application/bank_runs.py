@@ -8,6 +8,7 @@ from loupe.errors import Aborted, DeadlineExceeded, LoupeError, ResourceExhauste
 from services.caller import Caller
 from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.application.submitting import Submissions
+from services.scheduler.domain.bank_run import BankRun, KeptBankRun, refusals_of
 from services.scheduler.domain.spec import BankRunDue, BankToRun, PredictionRequest
 from services.scheduler.storage.bank_runs import BankRuns
 from services.scheduler.storage.tasks import Tasks
@@ -51,11 +52,21 @@ class AutomaticRuns:
             return
         async with self._dependencies.sessions.begin() as session:
             training = await Tasks(session).get(version.task.removeprefix("tasks/"))
+            tested = await BankRuns(session).tested(version.model_version)
         for bank in banks:
-            resource = bank.compute_resource or training.spec.compute_resource
-            await self._submit(version, bank, resource)
+            if bank.revision.partition("/revisions/")[0] in tested:
+                # The release was told again.
+                continue
+            run = await self._submit(version, bank, bank.compute_resource or training.spec.compute_resource)
+            async with self._dependencies.sessions.begin() as session:
+                await BankRuns(session).keep(run)
 
-    async def _submit(self, version: BankRunDue, bank: BankToRun, compute_resource: str) -> None:
+    async def page(self, bank: str, *, before: int | None, limit: int) -> list[KeptBankRun]:
+        """What became of the newest runs, of one bank if it is named; only those older than `before`."""
+        async with self._dependencies.sessions.reading() as session:
+            return await BankRuns(session).page(bank, before=before, limit=limit)
+
+    async def _submit(self, version: BankRunDue, bank: BankToRun, compute_resource: str) -> BankRun:
         request = PredictionRequest(
             model_version=version.model_version,
             question_bank=bank.revision,
@@ -73,8 +84,9 @@ class AutomaticRuns:
             _log.warning(
                 "question bank cannot be run", extra={**facts, "reason": error.reason, "error": error.message}
             )
-            return
+            return BankRun(bank.revision, version.model_version, refusals=refusals_of(error))
         _log.info("question bank is run", extra={**facts, "task": task.name})
+        return BankRun(bank.revision, version.model_version, task.name)
 
 
 def _request_id(version: BankRunDue, bank: BankToRun) -> str:

@@ -14,13 +14,22 @@ from loupe.scheduler.v1 import task_service_pb2 as rpc
 from loupe.scheduler.v1 import task_service_pb2_grpc as rpc_grpc
 
 from services.audit import current_caller
+from services.scheduler.application.bank_runs import AutomaticRuns
 from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.application.export_tasks import ExportTasks
 from services.scheduler.application.submitting import Submissions
 from services.scheduler.application.task_commands import TaskCommands
 from services.scheduler.application.watching import Watches
 from services.scheduler.domain.listing import TaskView
-from services.scheduler.wire import curves, nonconforming_csv, paging, submissions, summaries, tasks
+from services.scheduler.wire import (
+    bank_runs,
+    curves,
+    nonconforming_csv,
+    paging,
+    submissions,
+    summaries,
+    tasks,
+)
 from services.scheduler.wire.values import id_of, timestamp
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -33,6 +42,7 @@ class TaskServicer(rpc_grpc.TaskServiceServicer):
         self._submissions = Submissions(dependencies)
         self._commands = TaskCommands(dependencies)
         self._exports = ExportTasks(dependencies)
+        self._bank_runs = AutomaticRuns(dependencies)
         self._watches = Watches(dependencies, self._commands)
 
     async def CreateTask(self, request: rpc.CreateTaskRequest, _: Context) -> pb.Task:
@@ -76,6 +86,18 @@ class TaskServicer(rpc_grpc.TaskServiceServicer):
         return rpc.ListTasksResponse(
             tasks=[tasks.listed_task(view) for view in page.items],
             next_page_token=paging.TASKS.token(request, page.last_key),
+        )
+
+    async def ListBankRuns(self, request: rpc.ListBankRunsRequest, _: Context) -> rpc.ListBankRunsResponse:
+        requested = paging.BANK_RUNS.page(request)
+        if request.question_bank:
+            id_of(request.question_bank, "questionBanks", "question_bank")
+        (before,) = requested.after or (None,)
+        found = await self._bank_runs.page(request.question_bank, before=before, limit=requested.limit)
+        page = requested.cut(found, lambda one: (one.id,))
+        return rpc.ListBankRunsResponse(
+            runs=[bank_runs.bank_run(one) for one in page.items],
+            next_page_token=paging.BANK_RUNS.token(request, page.last_key),
         )
 
     async def StartTask(self, request: rpc.StartTaskRequest, _: Context) -> pb.Task:

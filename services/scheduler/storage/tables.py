@@ -204,3 +204,15 @@ drafts = sa.Table(
     sa.Column("revision", sa.BigInteger),
     sa.Column("update_time", _time),
 )
+
+bank_runs = sa.Table(
+    "bank_runs",
+    _metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True),
+    sa.Column("question_bank", sa.Text),
+    sa.Column("revision", sa.Integer),
+    sa.Column("model_version", sa.Text),
+    sa.Column("task", sa.Text),
+    sa.Column("refusals", _json),
+    sa.Column("create_time", _time),
+)

@@ -5,3 +5,4 @@ from services.kit.paging import row_tokens
 TASKS = row_tokens(str)
 WORKERS = row_tokens(str)
 NONCONFORMING_SAMPLES = row_tokens(str, str)
+BANK_RUNS = row_tokens(int, int_bits=63)

@@ -8,6 +8,8 @@ from loupe.scheduler.v1 import job_pb2, task_pb2
 
 from tests.support.commands import Command
 
+from .conftest import CODES
+
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def command(stack: Any) -> Command:
@@ -139,3 +141,32 @@ async def test_t4_the_system_is_seen_at_one_look(bench: Any, command: Command, n
         "1 CPU, 1.1 GB of 2 CPU",
     ):
         assert part in text, part
+
+
+async def test_p8_what_became_of_tests_after_releases_is_told(
+    bench: Any, command: Command, path_importer: Any, eventually: Any
+) -> None:
+    """P8: with the task, or in the person's language why there is none."""
+    dataset = f"set-{secrets.token_hex(4)}"
+    trained = await path_importer(bench.engineer, dataset, "p", dict.fromkeys(CODES, 4))
+    training = await bench.completed(data_paths=[trained])
+    bank = f"b-{secrets.token_hex(4)}"
+    wish = ("--environment", "demo-fab-cell-array", "--path", f"{dataset}/p", "--resource")
+    await command.json(
+        "banks", "create", bank, *wish, bench.resource.partition("/")[2], "--run-after-release"
+    )
+    assert "no test after a release" in await command.text("banks", "runs", bank)
+    assert "questionBanks/" in await command.refused("banks", "runs", "a/b")
+    version = (await command.json("release", training.name))["modelVersion"]
+
+    async def told() -> bool:
+        return bool((await command.json("banks", "runs", bank))["runs"])
+
+    await eventually(told)
+    (run,) = (await command.json("banks", "runs", bank, "--limit", "1"))["runs"]
+    assert (run["modelVersion"], run["task"], run["refusals"][0]["reason"]) == (version, "", "NOTHING_LEFT")
+    text = await command.text("banks", "runs", bank)
+    assert "refused, NOTHING_LEFT" in text
+    chinese = Command({**command.environ, "LC_ALL": "zh_CN.UTF-8"})
+    assert "请选择其他数据" in await chinese.text("banks", "runs")
+    await command.json("banks", "archive", bank)

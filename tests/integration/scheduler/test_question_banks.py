@@ -6,12 +6,16 @@ from typing import Any
 
 import pytest
 from loupe.errors import InvalidArgument
+from loupe.events.v1 import events_pb2
 from loupe.registry.v1 import model_pb2, question_bank_pb2, question_bank_service_pb2
-from loupe.scheduler.v1 import task_pb2, task_service_pb2
+from loupe.scheduler.v1 import bank_run_pb2, task_pb2, task_service_pb2
+from loupe.settings import load
 
+from services.kit.messaging import Messaging
 from services.scheduler.application.bank_runs import AutomaticRuns
 from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.domain.spec import BankRunDue
+from services.scheduler.settings import Settings
 from services.scheduler.storage.bank_runs import BankRuns
 from services.scheduler.wire.registry import RegistryClient
 from tests.support.waiting import eventually
@@ -237,3 +241,118 @@ async def test_p8_a_bank_that_nothing_is_left_of_ends_no_other_run(bench: Bench)
 
     await eventually(tested)
     await archived(bench, spent, other)
+
+
+async def runs_of(
+    bench: Bench, bank: question_bank_pb2.QuestionBank, **page: Any
+) -> task_service_pb2.ListBankRunsResponse:
+    answer: task_service_pb2.ListBankRunsResponse = await bench.engineer.tasks.ListBankRuns(
+        task_service_pb2.ListBankRunsRequest(question_bank=bank.name, **page)
+    )
+    return answer
+
+
+async def a_bank_that_runs(bench: Bench, *paths: str) -> question_bank_pb2.QuestionBank:
+    """Its tests wait on a resource of their own, apart from the trainings."""
+    return await a_bank(
+        bench, *paths, run_after_release=True, compute_resource=await bench.stack.new_resource()
+    )
+
+
+async def run_of(
+    bench: Bench, bank: question_bank_pb2.QuestionBank, released: task_pb2.Task
+) -> bank_run_pb2.BankRun:
+    """What became of the bank's test of a version, as soon as it is known; the bank has no newer run."""
+
+    async def known() -> bool:
+        runs = (await runs_of(bench, bank)).runs
+        return bool(runs) and runs[0].model_version == released.model_version
+
+    await eventually(known)
+    return (await runs_of(bench, bank)).runs[0]
+
+
+async def test_p8_what_became_of_the_run_after_a_release_is_listed(bench: Bench) -> None:
+    """P8: the task that was submitted, or why none was; people do not read the scheduler's log."""
+    trained = await a_path(bench)
+    training = await bench.completed(data_paths=[trained])
+    fresh = await a_bank_that_runs(bench, await a_path(bench))
+    spent = await a_bank_that_runs(bench, trained)
+    silent = await a_bank(bench, await a_path(bench))
+    released = await bench.releaser.tasks.ReleaseTask(task_service_pb2.ReleaseTaskRequest(name=training.name))
+    submitted, refused = await run_of(bench, fresh, released), await run_of(bench, spent, released)
+    (task,) = await predictions_of(bench, released.model_version)
+    assert (submitted.question_bank, submitted.task) == (fresh.revision.name, task.name)
+    assert submitted.task_state == task_pb2.TASK_STATE_WAITING
+    assert submitted.time.seconds >= task.create_time.seconds
+    assert not submitted.refusals
+    assert (refused.question_bank, refused.task) == (spent.revision.name, "")
+    assert refused.task_state == task_pb2.TASK_STATE_UNSPECIFIED
+    (why,) = refused.refusals
+    assert why.reason == "NOTHING_LEFT"
+    assert "all 12 samples" in why.message
+    assert "12" in why.message_zh
+    assert why.message_zh != why.message
+    assert not (await runs_of(bench, silent)).runs
+    # A task that was deleted is not there to be looked at.
+    await bench.releaser.tasks.DeleteTask(task_service_pb2.DeleteTaskRequest(name=task.name))
+    (deleted,) = (await runs_of(bench, fresh)).runs
+    assert (deleted.task, deleted.task_state) == (task.name, task_pb2.TASK_STATE_UNSPECIFIED)
+    await archived(bench, fresh, spent)
+
+
+async def test_p8_runs_are_listed_newest_first_in_pages(bench: Bench) -> None:
+    """P8: also those of all banks, and a bank that is no name is refused."""
+    trained = await a_path(bench)
+    bank = await a_bank_that_runs(bench, trained, await a_path(bench))
+    other = await a_bank_that_runs(bench, await a_path(bench))
+    released = []
+    for _ in range(2):
+        released.append(await bench.released())
+        for one in (bank, other):
+            await run_of(bench, one, released[-1])
+    first = await runs_of(bench, bank, page_size=1)
+    second = await runs_of(bench, bank, page_size=1, page_token=first.next_page_token)
+    listed = [run.model_version for page in (first, second) for run in page.runs]
+    assert listed == [released[1].model_version, released[0].model_version]
+    assert (bool(first.next_page_token), second.next_page_token) == (True, "")
+    newest = await bench.engineer.tasks.ListBankRuns(task_service_pb2.ListBankRunsRequest(page_size=2))
+    assert {run.question_bank for run in newest.runs} == {bank.revision.name, other.revision.name}
+    with pytest.raises(InvalidArgument) as refused:
+        await bench.engineer.tasks.ListBankRuns(task_service_pb2.ListBankRunsRequest(question_bank="june"))
+    assert refused.value.reason == "BAD_NAME"
+    await archived(bench, bank, other)
+
+
+async def test_p8_a_release_that_is_told_again_makes_no_second_run(bench: Bench) -> None:
+    """P8: the bank may have been revised meanwhile, and what was refused may be possible by then."""
+    trained, fresh = await a_path(bench), await a_path(bench)
+    training = await bench.completed(data_paths=[trained])
+    tested = await a_bank_that_runs(bench, fresh)
+    spent = await a_bank_that_runs(bench, trained)
+    released = await bench.releaser.tasks.ReleaseTask(task_service_pb2.ReleaseTaskRequest(name=training.name))
+    before = [await run_of(bench, bank, released) for bank in (tested, spent)]
+    for bank in (tested, spent):
+        await bench.engineer.banks.CreateQuestionBankRevision(
+            question_bank_service_pb2.CreateQuestionBankRevisionRequest(
+                parent=bank.name, data_paths=[await a_path(bench)]
+            )
+        )
+    async with await Messaging.connect(load(Settings, bench.stack.environment).nats_url, name="test") as nats:
+        async for message in nats.follow("loupe.models.*.released", replay=True):
+            event = message.parse(events_pb2.ModelVersionReleased)
+            if event.version.name == released.model_version:
+                break
+        await nats.publish(message.subject, message.payload, message_id=secrets.token_hex(8))
+    # One message is handled after another, and so is what is due.
+    later = await bench.released()
+    for bank, run in zip((tested, spent), before, strict=True):
+        await run_of(bench, bank, later)
+        assert [
+            one for one in (await runs_of(bench, bank)).runs if one.model_version != later.model_version
+        ] == [run]
+    predictions = [
+        one.prediction.question_bank for one in await predictions_of(bench, released.model_version)
+    ]
+    assert [one for one in predictions if one.startswith((tested.name, spent.name))] == [tested.revision.name]
+    await archived(bench, tested, spent)

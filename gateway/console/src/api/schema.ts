@@ -112,6 +112,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/bankRuns": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List bank runs
+         * @description What became of the tests after releases, newest first (P8).
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listBankRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/computeResources": {
         parameters: {
             query?: never;
@@ -2218,6 +2240,34 @@ export interface components {
          */
         Augmentation: "AUGMENTATION_UNSPECIFIED" | "AUGMENTATION_COLOUR" | "AUGMENTATION_SCALE" | "AUGMENTATION_FLIP" | "AUGMENTATION_RANDOM";
         /**
+         * @description What became of the test of a released version with a question bank that wants one after each release (P8): its task,
+         *     or why there is none. There is one for each bank and version, however often the release is told.
+         */
+        BankRun: {
+            /** @description `questionBanks/{bank}/revisions/{number}`. */
+            questionBank: string;
+            /** @description `models/{model}/versions/{version}`. */
+            modelVersion: string;
+            /**
+             * Format: date-time
+             * @description When it was submitted or refused.
+             */
+            time?: string;
+            /** @description `tasks/{task}`; empty: refused. */
+            task: string;
+            /** @description Of the task now; unspecified: refused, or the task was deleted since. */
+            taskState: components["schemas"]["TaskState"];
+            /** @description Why there is no task; empty: it was submitted. */
+            refusals: components["schemas"]["BankRun_Refusal"][];
+        };
+        /** @description One fault of the submission. */
+        BankRun_Refusal: {
+            /** @description Stable, UPPER_SNAKE: NOTHING_LEFT, BANK_ARCHIVED, …. */
+            reason: string;
+            message: string;
+            messageZh: string;
+        };
+        /**
          * @description * `CHANGE_UNSPECIFIED`
          *     * `CHANGE_REGRESSED`
          *     * `CHANGE_FIXED`
@@ -2908,6 +2958,10 @@ export interface components {
         };
         ListAuditEntriesResponse: {
             entries: components["schemas"]["AuditEntry"][];
+            nextPageToken: string;
+        };
+        ListBankRunsResponse: {
+            runs: components["schemas"]["BankRun"][];
             nextPageToken: string;
         };
         ListComparedSamplesResponse: {
@@ -4928,6 +4982,44 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ListAuditEntriesResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    listBankRuns: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+                /** @description `questionBanks/{bank}`, whatever the revision; empty: all banks. */
+                questionBank?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListBankRunsResponse"];
                 };
             };
             400: components["responses"]["Problem400"];

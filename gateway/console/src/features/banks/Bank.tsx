@@ -17,6 +17,7 @@ import { Page } from "../../ui/Page";
 import { Answered } from "../../ui/states";
 import { useAction } from "../../ui/useAction";
 import { StateTag, TaskActions, TaskProgress, type Task } from "../monitor";
+import { AutomaticTests } from "./AutomaticTests";
 import { bankTitle, type Bank } from "./bank";
 import { Leaderboard, useLeaderboard } from "./Leaderboard";
 
@@ -255,6 +256,7 @@ function Results({ bank }: { bank: Bank }): ReactNode {
       >
         <Leaderboard query={board} />
       </Card>
+      <AutomaticTests bank={bank} />
       <Revisions pages={revisions} shown={shown} onShow={show} />
     </>
   );

@@ -7,7 +7,11 @@ import { useSpeech } from "../../i18n";
 import { duration } from "../../ui/format";
 import { DOTS, isRunning, type Task, type TaskState } from "./task";
 
-export function StateTag({ task }: { task: Task }): ReactNode {
+export function StateTag({
+  task,
+}: {
+  task: Pick<Task, "state" | "terminating"> & { prediction?: unknown };
+}): ReactNode {
   const { t } = useSpeech();
   const predicted: Partial<Record<TaskState, string>> = task.prediction ? t.predictionStates : {};
   return (

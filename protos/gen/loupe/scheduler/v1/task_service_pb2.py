@@ -28,11 +28,12 @@ from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 from loupe.access.v1 import access_pb2 as loupe_dot_access_dot_v1_dot_access__pb2
 from loupe.registry.v1 import model_pb2 as loupe_dot_registry_dot_v1_dot_model__pb2
+from loupe.scheduler.v1 import bank_run_pb2 as loupe_dot_scheduler_dot_v1_dot_bank__run__pb2
 from loupe.scheduler.v1 import summary_pb2 as loupe_dot_scheduler_dot_v1_dot_summary__pb2
 from loupe.scheduler.v1 import task_pb2 as loupe_dot_scheduler_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%loupe/scheduler/v1/task_service.proto\x12\x12loupe.scheduler.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1dloupe/registry/v1/model.proto\x1a loupe/scheduler/v1/summary.proto\x1a\x1dloupe/scheduler/v1/task.proto\"f\n\x11\x43reateTaskRequest\x12&\n\x04task\x18\x01 \x01(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"K\n\x13ValidateTaskRequest\x12&\n\x04task\x18\x01 \x01(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x0c\n\x04step\x18\x02 \x01(\x05\"\x99\x02\n\x14ValidateTaskResponse\x12\x42\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x30.loupe.scheduler.v1.ValidateTaskResponse.Finding\x12\x34\n\x07summary\x18\x02 \x01(\x0b\x32#.loupe.scheduler.v1.TrainingSummary\x1a\x86\x01\n\x07\x46inding\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x12\n\nmessage_zh\x18\x04 \x01(\t\x12\x0f\n\x07warning\x18\x05 \x01(\x08\x12\x18\n\x10\x61\x63knowledge_with\x18\x06 \x01(\t\x12\x0c\n\x04step\x18\x07 \x01(\x05\"0\n\x16\x44raftRetrainingRequest\x12\x16\n\x0eparent_version\x18\x01 \x01(\t\"\\\n\x17\x44raftRetrainingResponse\x12&\n\x04task\x18\x01 \x01(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x19\n\x11locked_data_paths\x18\x02 \x03(\t\"\x1e\n\x0eGetTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xf9\x01\n\x10ListTasksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12-\n\x06states\x18\x03 \x03(\x0e\x32\x1d.loupe.scheduler.v1.TaskState\x12\x1b\n\x13model_name_contains\x18\x04 \x01(\t\x12\x0f\n\x07\x63reator\x18\x05 \x01(\t\x12\x1e\n\x16production_environment\x18\x06 \x01(\t\x12*\n\x04kind\x18\x07 \x01(\x0e\x32\x1c.loupe.scheduler.v1.TaskKind\x12\x15\n\rmodel_version\x18\x08 \x01(\t\"U\n\x11ListTasksResponse\x12\'\n\x05tasks\x18\x01 \x03(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\".\n\x10StartTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"2\n\x14TerminateTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"/\n\x11\x44\x65leteTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"0\n\x12ReleaseTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"~\n\x19\x45xportModelVersionRequest\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .loupe.registry.v1.PackageFormat\x12\x18\n\x10\x63ompute_resource\x18\x03 \x01(\t\"@\n\x10WatchTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\"K\n\x11WatchTaskResponse\x12&\n\x04task\x18\x01 \x01(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"\xa6\x01\n\x13GetLossCurveRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x07network\x18\x02 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x12\n\nmax_points\x18\x03 \x01(\x05\x12\x17\n\x0f\x66irst_iteration\x18\x04 \x01(\x03\x12\x15\n\rend_iteration\x18\x05 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\"\xcb\x01\n\tLossCurve\x12\x0c\n\x04task\x18\x01 \x01(\t\x12,\n\x07network\x18\x02 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x12\n\niterations\x18\x04 \x03(\x03\x12\x0e\n\x06losses\x18\x05 \x03(\x02\x12\x14\n\x0ctotal_points\x18\x06 \x01(\x03\x12\x37\n\nvalidation\x18\x07 \x03(\x0b\x32#.loupe.scheduler.v1.ValidationPoint\"^\n\x10WatchLossRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x07network\x18\x02 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\"\xc5\x01\n\x11WatchLossResponse\x12\x17\n\x0f\x66irst_iteration\x18\x01 \x01(\x03\x12\x0e\n\x06losses\x18\x02 \x03(\x02\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12-\n\tstep_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\nvalidation\x18\x06 \x03(\x0b\x32#.loupe.scheduler.v1.ValidationPoint\"}\n\x0eReadLogRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x07network\x18\x02 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x0e\n\x06\x66ollow\x18\x04 \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\"0\n\x0fReadLogResponse\x12\r\n\x05lines\x18\x01 \x03(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"g\n\x1fListNonconformingSamplesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\"u\n ListNonconformingSamplesResponse\x12\x38\n\x07samples\x18\x01 \x03(\x0b\x32\'.loupe.scheduler.v1.NonconformingSample\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"D\n#DownloadNonconformingSamplesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\"\'\n\x17LinkContactSheetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"X\n\x18LinkContactSheetResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\x1aListTaskTransitionsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"V\n\x1bListTaskTransitionsResponse\x12\x37\n\x0btransitions\x18\x01 \x03(\x0b\x32\".loupe.scheduler.v1.TaskTransition*m\n\x08TaskKind\x12\x19\n\x15TASK_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12TASK_KIND_TRAINING\x10\x01\x12\x18\n\x14TASK_KIND_PREDICTION\x10\x02\x12\x14\n\x10TASK_KIND_EXPORT\x10\x03\x32\xee\x14\n\x0bTaskService\x12k\n\nCreateTask\x12%.loupe.scheduler.v1.CreateTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"\x1c\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x0e\"\t/v1/tasks:\x01*\x12\x88\x01\n\x0cValidateTask\x12\'.loupe.scheduler.v1.ValidateTaskRequest\x1a(.loupe.scheduler.v1.ValidateTaskResponse\"%\xc8\xf3\x18\x03\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x17\"\x12/v1/tasks:validate:\x01*\x12\xb4\x01\n\x0f\x44raftRetraining\x12*.loupe.scheduler.v1.DraftRetrainingRequest\x1a+.loupe.scheduler.v1.DraftRetrainingResponse\"H\xc8\xf3\x18\x03\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02:\x12\x38/v1/{parent_version=models/*/versions/*}:draftRetraining\x12k\n\x07GetTask\x12\".loupe.scheduler.v1.GetTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"\"\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/{name=tasks/*}\x12s\n\tListTasks\x12$.loupe.scheduler.v1.ListTasksRequest\x1a%.loupe.scheduler.v1.ListTasksResponse\"\x19\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/tasks\x12x\n\tStartTask\x12$.loupe.scheduler.v1.StartTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"+\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x1d\"\x18/v1/{name=tasks/*}:start:\x01*\x12\x84\x01\n\rTerminateTask\x12(.loupe.scheduler.v1.TerminateTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"/\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02!\"\x1c/v1/{name=tasks/*}:terminate:\x01*\x12o\n\nDeleteTask\x12%.loupe.scheduler.v1.DeleteTaskRequest\x1a\x16.google.protobuf.Empty\"\"\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x14*\x12/v1/{name=tasks/*}\x12~\n\x0bReleaseTask\x12&.loupe.scheduler.v1.ReleaseTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"-\xc8\xf3\x18\x04\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/{name=tasks/*}:release:\x01*\x12\xa0\x01\n\x12\x45xportModelVersion\x12-.loupe.scheduler.v1.ExportModelVersionRequest\x1a\x18.loupe.scheduler.v1.Task\"A\xc8\xf3\x18\x04\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x33\"./v1/{model_version=models/*/versions/*}:export:\x01*\x12\x84\x01\n\tWatchTask\x12$.loupe.scheduler.v1.WatchTaskRequest\x1a%.loupe.scheduler.v1.WatchTaskResponse\"(\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=tasks/*}:watch0\x01\x12\x84\x01\n\x0cGetLossCurve\x12\'.loupe.scheduler.v1.GetLossCurveRequest\x1a\x1d.loupe.scheduler.v1.LossCurve\",\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=tasks/*}/lossCurve\x12\x8d\x01\n\tWatchLoss\x12$.loupe.scheduler.v1.WatchLossRequest\x1a%.loupe.scheduler.v1.WatchLossResponse\"1\xc8\xf3\x18\x02\xd0\xf3\x18\x02\xe0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=tasks/*}/loss:watch0\x01\x12\xa4\x01\n\x07ReadLog\x12\".loupe.scheduler.v1.ReadLogRequest\x1a#.loupe.scheduler.v1.ReadLogResponse\"N\xc8\xf3\x18\x02\xd0\xf3\x18\x02\xe0\xf3\x18\x01\xea\xf3\x18\x1a\n\x16/v1/{name=tasks/*}/log\x10\x02\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=tasks/*}/log:watch0\x01\x12\xbe\x01\n\x18ListNonconformingSamples\x12\x33.loupe.scheduler.v1.ListNonconformingSamplesRequest\x1a\x34.loupe.scheduler.v1.ListNonconformingSamplesResponse\"7\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02)\x12\'/v1/{name=tasks/*}/nonconformingSamples\x12\xbd\x01\n\x1c\x44ownloadNonconformingSamples\x12\x37.loupe.scheduler.v1.DownloadNonconformingSamplesRequest\x1a\x14.google.api.HttpBody\"L\xc8\xf3\x18\x02\xd0\xf3\x18\x02\xf2\xf3\x18\x08text/csv\x82\xd3\xe4\x93\x02\x32\x12\x30/v1/{name=tasks/*}/nonconformingSamples:download0\x01\x12\xc9\x01\n\x10LinkContactSheet\x12+.loupe.scheduler.v1.LinkContactSheetRequest\x1a,.loupe.scheduler.v1.LinkContactSheetResponse\"Z\xc8\xf3\x18\x02\xd0\xf3\x18\x02\xea\xf3\x18#\n\x1f/v1/{name=tasks/*}/contactSheet\x10\x01\x82\xd3\xe4\x93\x02%\x12#/v1/{name=tasks/*}:linkContactSheet\x12\xa6\x01\n\x13ListTaskTransitions\x12..loupe.scheduler.v1.ListTaskTransitionsRequest\x1a/.loupe.scheduler.v1.ListTaskTransitionsResponse\".\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=tasks/*}/transitionsB]\n\x12loupe.scheduler.v1B\x10TaskServiceProtoP\x01Z\x1eloupe/scheduler/v1;schedulerv1\xaa\x02\x12Loupe.Scheduler.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%loupe/scheduler/v1/task_service.proto\x12\x12loupe.scheduler.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x19google/api/httpbody.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1dloupe/registry/v1/model.proto\x1a!loupe/scheduler/v1/bank_run.proto\x1a loupe/scheduler/v1/summary.proto\x1a\x1dloupe/scheduler/v1/task.proto\"f\n\x11\x43reateTaskRequest\x12&\n\x04task\x18\x01 \x01(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"K\n\x13ValidateTaskRequest\x12&\n\x04task\x18\x01 \x01(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x0c\n\x04step\x18\x02 \x01(\x05\"\x99\x02\n\x14ValidateTaskResponse\x12\x42\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x30.loupe.scheduler.v1.ValidateTaskResponse.Finding\x12\x34\n\x07summary\x18\x02 \x01(\x0b\x32#.loupe.scheduler.v1.TrainingSummary\x1a\x86\x01\n\x07\x46inding\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\x12\x12\n\nmessage_zh\x18\x04 \x01(\t\x12\x0f\n\x07warning\x18\x05 \x01(\x08\x12\x18\n\x10\x61\x63knowledge_with\x18\x06 \x01(\t\x12\x0c\n\x04step\x18\x07 \x01(\x05\"0\n\x16\x44raftRetrainingRequest\x12\x16\n\x0eparent_version\x18\x01 \x01(\t\"\\\n\x17\x44raftRetrainingResponse\x12&\n\x04task\x18\x01 \x01(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x19\n\x11locked_data_paths\x18\x02 \x03(\t\"\x1e\n\x0eGetTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\xf9\x01\n\x10ListTasksRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12-\n\x06states\x18\x03 \x03(\x0e\x32\x1d.loupe.scheduler.v1.TaskState\x12\x1b\n\x13model_name_contains\x18\x04 \x01(\t\x12\x0f\n\x07\x63reator\x18\x05 \x01(\t\x12\x1e\n\x16production_environment\x18\x06 \x01(\t\x12*\n\x04kind\x18\x07 \x01(\x0e\x32\x1c.loupe.scheduler.v1.TaskKind\x12\x15\n\rmodel_version\x18\x08 \x01(\t\"U\n\x11ListTasksResponse\x12\'\n\x05tasks\x18\x01 \x03(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"S\n\x13ListBankRunsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x15\n\rquestion_bank\x18\x03 \x01(\t\"Z\n\x14ListBankRunsResponse\x12)\n\x04runs\x18\x01 \x03(\x0b\x32\x1b.loupe.scheduler.v1.BankRun\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\".\n\x10StartTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"2\n\x14TerminateTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"/\n\x11\x44\x65leteTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"0\n\x12ReleaseTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\"~\n\x19\x45xportModelVersionRequest\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12\x30\n\x06\x66ormat\x18\x02 \x01(\x0e\x32 .loupe.registry.v1.PackageFormat\x12\x18\n\x10\x63ompute_resource\x18\x03 \x01(\t\"@\n\x10WatchTaskRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\x12\x0e\n\x06\x66ollow\x18\x03 \x01(\x08\"K\n\x11WatchTaskResponse\x12&\n\x04task\x18\x01 \x01(\x0b\x32\x18.loupe.scheduler.v1.Task\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"\xa6\x01\n\x13GetLossCurveRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x07network\x18\x02 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x12\n\nmax_points\x18\x03 \x01(\x05\x12\x17\n\x0f\x66irst_iteration\x18\x04 \x01(\x03\x12\x15\n\rend_iteration\x18\x05 \x01(\x03\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\x05\"\xcb\x01\n\tLossCurve\x12\x0c\n\x04task\x18\x01 \x01(\t\x12,\n\x07network\x18\x02 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12\x12\n\niterations\x18\x04 \x03(\x03\x12\x0e\n\x06losses\x18\x05 \x03(\x02\x12\x14\n\x0ctotal_points\x18\x06 \x01(\x03\x12\x37\n\nvalidation\x18\x07 \x03(\x0b\x32#.loupe.scheduler.v1.ValidationPoint\"^\n\x10WatchLossRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x07network\x18\x02 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\"\xc5\x01\n\x11WatchLossResponse\x12\x17\n\x0f\x66irst_iteration\x18\x01 \x01(\x03\x12\x0e\n\x06losses\x18\x02 \x03(\x02\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\x12-\n\tstep_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x37\n\nvalidation\x18\x06 \x03(\x0b\x32#.loupe.scheduler.v1.ValidationPoint\"}\n\x0eReadLogRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x07network\x18\x02 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x0e\n\x06\x63ursor\x18\x03 \x01(\t\x12\x0e\n\x06\x66ollow\x18\x04 \x01(\x08\x12\x0f\n\x07\x61ttempt\x18\x05 \x01(\x05\"0\n\x0fReadLogResponse\x12\r\n\x05lines\x18\x01 \x03(\t\x12\x0e\n\x06\x63ursor\x18\x02 \x01(\t\"g\n\x1fListNonconformingSamplesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\x05\"u\n ListNonconformingSamplesResponse\x12\x38\n\x07samples\x18\x01 \x03(\x0b\x32\'.loupe.scheduler.v1.NonconformingSample\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"D\n#DownloadNonconformingSamplesRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\x05\"\'\n\x17LinkContactSheetRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"X\n\x18LinkContactSheetResponse\x12\x0b\n\x03url\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"*\n\x1aListTaskTransitionsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"V\n\x1bListTaskTransitionsResponse\x12\x37\n\x0btransitions\x18\x01 \x03(\x0b\x32\".loupe.scheduler.v1.TaskTransition*m\n\x08TaskKind\x12\x19\n\x15TASK_KIND_UNSPECIFIED\x10\x00\x12\x16\n\x12TASK_KIND_TRAINING\x10\x01\x12\x18\n\x14TASK_KIND_PREDICTION\x10\x02\x12\x14\n\x10TASK_KIND_EXPORT\x10\x03\x32\xef\x15\n\x0bTaskService\x12k\n\nCreateTask\x12%.loupe.scheduler.v1.CreateTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"\x1c\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x0e\"\t/v1/tasks:\x01*\x12\x88\x01\n\x0cValidateTask\x12\'.loupe.scheduler.v1.ValidateTaskRequest\x1a(.loupe.scheduler.v1.ValidateTaskResponse\"%\xc8\xf3\x18\x03\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x17\"\x12/v1/tasks:validate:\x01*\x12\xb4\x01\n\x0f\x44raftRetraining\x12*.loupe.scheduler.v1.DraftRetrainingRequest\x1a+.loupe.scheduler.v1.DraftRetrainingResponse\"H\xc8\xf3\x18\x03\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02:\x12\x38/v1/{parent_version=models/*/versions/*}:draftRetraining\x12k\n\x07GetTask\x12\".loupe.scheduler.v1.GetTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"\"\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/{name=tasks/*}\x12s\n\tListTasks\x12$.loupe.scheduler.v1.ListTasksRequest\x1a%.loupe.scheduler.v1.ListTasksResponse\"\x19\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/tasks\x12\x7f\n\x0cListBankRuns\x12\'.loupe.scheduler.v1.ListBankRunsRequest\x1a(.loupe.scheduler.v1.ListBankRunsResponse\"\x1c\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x0e\x12\x0c/v1/bankRuns\x12x\n\tStartTask\x12$.loupe.scheduler.v1.StartTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"+\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x1d\"\x18/v1/{name=tasks/*}:start:\x01*\x12\x84\x01\n\rTerminateTask\x12(.loupe.scheduler.v1.TerminateTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"/\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02!\"\x1c/v1/{name=tasks/*}:terminate:\x01*\x12o\n\nDeleteTask\x12%.loupe.scheduler.v1.DeleteTaskRequest\x1a\x16.google.protobuf.Empty\"\"\xc8\xf3\x18\x03\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x14*\x12/v1/{name=tasks/*}\x12~\n\x0bReleaseTask\x12&.loupe.scheduler.v1.ReleaseTaskRequest\x1a\x18.loupe.scheduler.v1.Task\"-\xc8\xf3\x18\x04\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/{name=tasks/*}:release:\x01*\x12\xa0\x01\n\x12\x45xportModelVersion\x12-.loupe.scheduler.v1.ExportModelVersionRequest\x1a\x18.loupe.scheduler.v1.Task\"A\xc8\xf3\x18\x04\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x33\"./v1/{model_version=models/*/versions/*}:export:\x01*\x12\x84\x01\n\tWatchTask\x12$.loupe.scheduler.v1.WatchTaskRequest\x1a%.loupe.scheduler.v1.WatchTaskResponse\"(\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/{name=tasks/*}:watch0\x01\x12\x84\x01\n\x0cGetLossCurve\x12\'.loupe.scheduler.v1.GetLossCurveRequest\x1a\x1d.loupe.scheduler.v1.LossCurve\",\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=tasks/*}/lossCurve\x12\x8d\x01\n\tWatchLoss\x12$.loupe.scheduler.v1.WatchLossRequest\x1a%.loupe.scheduler.v1.WatchLossResponse\"1\xc8\xf3\x18\x02\xd0\xf3\x18\x02\xe0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=tasks/*}/loss:watch0\x01\x12\xa4\x01\n\x07ReadLog\x12\".loupe.scheduler.v1.ReadLogRequest\x1a#.loupe.scheduler.v1.ReadLogResponse\"N\xc8\xf3\x18\x02\xd0\xf3\x18\x02\xe0\xf3\x18\x01\xea\xf3\x18\x1a\n\x16/v1/{name=tasks/*}/log\x10\x02\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=tasks/*}/log:watch0\x01\x12\xbe\x01\n\x18ListNonconformingSamples\x12\x33.loupe.scheduler.v1.ListNonconformingSamplesRequest\x1a\x34.loupe.scheduler.v1.ListNonconformingSamplesResponse\"7\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02)\x12\'/v1/{name=tasks/*}/nonconformingSamples\x12\xbd\x01\n\x1c\x44ownloadNonconformingSamples\x12\x37.loupe.scheduler.v1.DownloadNonconformingSamplesRequest\x1a\x14.google.api.HttpBody\"L\xc8\xf3\x18\x02\xd0\xf3\x18\x02\xf2\xf3\x18\x08text/csv\x82\xd3\xe4\x93\x02\x32\x12\x30/v1/{name=tasks/*}/nonconformingSamples:download0\x01\x12\xc9\x01\n\x10LinkContactSheet\x12+.loupe.scheduler.v1.LinkContactSheetRequest\x1a,.loupe.scheduler.v1.LinkContactSheetResponse\"Z\xc8\xf3\x18\x02\xd0\xf3\x18\x02\xea\xf3\x18#\n\x1f/v1/{name=tasks/*}/contactSheet\x10\x01\x82\xd3\xe4\x93\x02%\x12#/v1/{name=tasks/*}:linkContactSheet\x12\xa6\x01\n\x13ListTaskTransitions\x12..loupe.scheduler.v1.ListTaskTransitionsRequest\x1a/.loupe.scheduler.v1.ListTaskTransitionsResponse\".\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=tasks/*}/transitionsB]\n\x12loupe.scheduler.v1B\x10TaskServiceProtoP\x01Z\x1eloupe/scheduler/v1;schedulerv1\xaa\x02\x12Loupe.Scheduler.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,6 +51,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKSERVICE'].methods_by_name['GetTask']._serialized_options = b'\310\363\030\002\320\363\030\002\202\323\344\223\002\024\022\022/v1/{name=tasks/*}'
   _globals['_TASKSERVICE'].methods_by_name['ListTasks']._loaded_options = None
   _globals['_TASKSERVICE'].methods_by_name['ListTasks']._serialized_options = b'\310\363\030\002\320\363\030\002\202\323\344\223\002\013\022\t/v1/tasks'
+  _globals['_TASKSERVICE'].methods_by_name['ListBankRuns']._loaded_options = None
+  _globals['_TASKSERVICE'].methods_by_name['ListBankRuns']._serialized_options = b'\310\363\030\002\320\363\030\002\202\323\344\223\002\016\022\014/v1/bankRuns'
   _globals['_TASKSERVICE'].methods_by_name['StartTask']._loaded_options = None
   _globals['_TASKSERVICE'].methods_by_name['StartTask']._serialized_options = b'\310\363\030\003\320\363\030\001\202\323\344\223\002\035\"\030/v1/{name=tasks/*}:start:\001*'
   _globals['_TASKSERVICE'].methods_by_name['TerminateTask']._loaded_options = None
@@ -76,66 +79,70 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_TASKSERVICE'].methods_by_name['LinkContactSheet']._serialized_options = b'\310\363\030\002\320\363\030\002\352\363\030#\n\037/v1/{name=tasks/*}/contactSheet\020\001\202\323\344\223\002%\022#/v1/{name=tasks/*}:linkContactSheet'
   _globals['_TASKSERVICE'].methods_by_name['ListTaskTransitions']._loaded_options = None
   _globals['_TASKSERVICE'].methods_by_name['ListTaskTransitions']._serialized_options = b'\310\363\030\002\320\363\030\002\202\323\344\223\002 \022\036/v1/{name=tasks/*}/transitions'
-  _globals['_TASKKIND']._serialized_start=3161
-  _globals['_TASKKIND']._serialized_end=3270
-  _globals['_CREATETASKREQUEST']._serialized_start=306
-  _globals['_CREATETASKREQUEST']._serialized_end=408
-  _globals['_VALIDATETASKREQUEST']._serialized_start=410
-  _globals['_VALIDATETASKREQUEST']._serialized_end=485
-  _globals['_VALIDATETASKRESPONSE']._serialized_start=488
-  _globals['_VALIDATETASKRESPONSE']._serialized_end=769
-  _globals['_VALIDATETASKRESPONSE_FINDING']._serialized_start=635
-  _globals['_VALIDATETASKRESPONSE_FINDING']._serialized_end=769
-  _globals['_DRAFTRETRAININGREQUEST']._serialized_start=771
-  _globals['_DRAFTRETRAININGREQUEST']._serialized_end=819
-  _globals['_DRAFTRETRAININGRESPONSE']._serialized_start=821
-  _globals['_DRAFTRETRAININGRESPONSE']._serialized_end=913
-  _globals['_GETTASKREQUEST']._serialized_start=915
-  _globals['_GETTASKREQUEST']._serialized_end=945
-  _globals['_LISTTASKSREQUEST']._serialized_start=948
-  _globals['_LISTTASKSREQUEST']._serialized_end=1197
-  _globals['_LISTTASKSRESPONSE']._serialized_start=1199
-  _globals['_LISTTASKSRESPONSE']._serialized_end=1284
-  _globals['_STARTTASKREQUEST']._serialized_start=1286
-  _globals['_STARTTASKREQUEST']._serialized_end=1332
-  _globals['_TERMINATETASKREQUEST']._serialized_start=1334
-  _globals['_TERMINATETASKREQUEST']._serialized_end=1384
-  _globals['_DELETETASKREQUEST']._serialized_start=1386
-  _globals['_DELETETASKREQUEST']._serialized_end=1433
-  _globals['_RELEASETASKREQUEST']._serialized_start=1435
-  _globals['_RELEASETASKREQUEST']._serialized_end=1483
-  _globals['_EXPORTMODELVERSIONREQUEST']._serialized_start=1485
-  _globals['_EXPORTMODELVERSIONREQUEST']._serialized_end=1611
-  _globals['_WATCHTASKREQUEST']._serialized_start=1613
-  _globals['_WATCHTASKREQUEST']._serialized_end=1677
-  _globals['_WATCHTASKRESPONSE']._serialized_start=1679
-  _globals['_WATCHTASKRESPONSE']._serialized_end=1754
-  _globals['_GETLOSSCURVEREQUEST']._serialized_start=1757
-  _globals['_GETLOSSCURVEREQUEST']._serialized_end=1923
-  _globals['_LOSSCURVE']._serialized_start=1926
-  _globals['_LOSSCURVE']._serialized_end=2129
-  _globals['_WATCHLOSSREQUEST']._serialized_start=2131
-  _globals['_WATCHLOSSREQUEST']._serialized_end=2225
-  _globals['_WATCHLOSSRESPONSE']._serialized_start=2228
-  _globals['_WATCHLOSSRESPONSE']._serialized_end=2425
-  _globals['_READLOGREQUEST']._serialized_start=2427
-  _globals['_READLOGREQUEST']._serialized_end=2552
-  _globals['_READLOGRESPONSE']._serialized_start=2554
-  _globals['_READLOGRESPONSE']._serialized_end=2602
-  _globals['_LISTNONCONFORMINGSAMPLESREQUEST']._serialized_start=2604
-  _globals['_LISTNONCONFORMINGSAMPLESREQUEST']._serialized_end=2707
-  _globals['_LISTNONCONFORMINGSAMPLESRESPONSE']._serialized_start=2709
-  _globals['_LISTNONCONFORMINGSAMPLESRESPONSE']._serialized_end=2826
-  _globals['_DOWNLOADNONCONFORMINGSAMPLESREQUEST']._serialized_start=2828
-  _globals['_DOWNLOADNONCONFORMINGSAMPLESREQUEST']._serialized_end=2896
-  _globals['_LINKCONTACTSHEETREQUEST']._serialized_start=2898
-  _globals['_LINKCONTACTSHEETREQUEST']._serialized_end=2937
-  _globals['_LINKCONTACTSHEETRESPONSE']._serialized_start=2939
-  _globals['_LINKCONTACTSHEETRESPONSE']._serialized_end=3027
-  _globals['_LISTTASKTRANSITIONSREQUEST']._serialized_start=3029
-  _globals['_LISTTASKTRANSITIONSREQUEST']._serialized_end=3071
-  _globals['_LISTTASKTRANSITIONSRESPONSE']._serialized_start=3073
-  _globals['_LISTTASKTRANSITIONSRESPONSE']._serialized_end=3159
-  _globals['_TASKSERVICE']._serialized_start=3273
-  _globals['_TASKSERVICE']._serialized_end=5943
+  _globals['_TASKKIND']._serialized_start=3373
+  _globals['_TASKKIND']._serialized_end=3482
+  _globals['_CREATETASKREQUEST']._serialized_start=341
+  _globals['_CREATETASKREQUEST']._serialized_end=443
+  _globals['_VALIDATETASKREQUEST']._serialized_start=445
+  _globals['_VALIDATETASKREQUEST']._serialized_end=520
+  _globals['_VALIDATETASKRESPONSE']._serialized_start=523
+  _globals['_VALIDATETASKRESPONSE']._serialized_end=804
+  _globals['_VALIDATETASKRESPONSE_FINDING']._serialized_start=670
+  _globals['_VALIDATETASKRESPONSE_FINDING']._serialized_end=804
+  _globals['_DRAFTRETRAININGREQUEST']._serialized_start=806
+  _globals['_DRAFTRETRAININGREQUEST']._serialized_end=854
+  _globals['_DRAFTRETRAININGRESPONSE']._serialized_start=856
+  _globals['_DRAFTRETRAININGRESPONSE']._serialized_end=948
+  _globals['_GETTASKREQUEST']._serialized_start=950
+  _globals['_GETTASKREQUEST']._serialized_end=980
+  _globals['_LISTTASKSREQUEST']._serialized_start=983
+  _globals['_LISTTASKSREQUEST']._serialized_end=1232
+  _globals['_LISTTASKSRESPONSE']._serialized_start=1234
+  _globals['_LISTTASKSRESPONSE']._serialized_end=1319
+  _globals['_LISTBANKRUNSREQUEST']._serialized_start=1321
+  _globals['_LISTBANKRUNSREQUEST']._serialized_end=1404
+  _globals['_LISTBANKRUNSRESPONSE']._serialized_start=1406
+  _globals['_LISTBANKRUNSRESPONSE']._serialized_end=1496
+  _globals['_STARTTASKREQUEST']._serialized_start=1498
+  _globals['_STARTTASKREQUEST']._serialized_end=1544
+  _globals['_TERMINATETASKREQUEST']._serialized_start=1546
+  _globals['_TERMINATETASKREQUEST']._serialized_end=1596
+  _globals['_DELETETASKREQUEST']._serialized_start=1598
+  _globals['_DELETETASKREQUEST']._serialized_end=1645
+  _globals['_RELEASETASKREQUEST']._serialized_start=1647
+  _globals['_RELEASETASKREQUEST']._serialized_end=1695
+  _globals['_EXPORTMODELVERSIONREQUEST']._serialized_start=1697
+  _globals['_EXPORTMODELVERSIONREQUEST']._serialized_end=1823
+  _globals['_WATCHTASKREQUEST']._serialized_start=1825
+  _globals['_WATCHTASKREQUEST']._serialized_end=1889
+  _globals['_WATCHTASKRESPONSE']._serialized_start=1891
+  _globals['_WATCHTASKRESPONSE']._serialized_end=1966
+  _globals['_GETLOSSCURVEREQUEST']._serialized_start=1969
+  _globals['_GETLOSSCURVEREQUEST']._serialized_end=2135
+  _globals['_LOSSCURVE']._serialized_start=2138
+  _globals['_LOSSCURVE']._serialized_end=2341
+  _globals['_WATCHLOSSREQUEST']._serialized_start=2343
+  _globals['_WATCHLOSSREQUEST']._serialized_end=2437
+  _globals['_WATCHLOSSRESPONSE']._serialized_start=2440
+  _globals['_WATCHLOSSRESPONSE']._serialized_end=2637
+  _globals['_READLOGREQUEST']._serialized_start=2639
+  _globals['_READLOGREQUEST']._serialized_end=2764
+  _globals['_READLOGRESPONSE']._serialized_start=2766
+  _globals['_READLOGRESPONSE']._serialized_end=2814
+  _globals['_LISTNONCONFORMINGSAMPLESREQUEST']._serialized_start=2816
+  _globals['_LISTNONCONFORMINGSAMPLESREQUEST']._serialized_end=2919
+  _globals['_LISTNONCONFORMINGSAMPLESRESPONSE']._serialized_start=2921
+  _globals['_LISTNONCONFORMINGSAMPLESRESPONSE']._serialized_end=3038
+  _globals['_DOWNLOADNONCONFORMINGSAMPLESREQUEST']._serialized_start=3040
+  _globals['_DOWNLOADNONCONFORMINGSAMPLESREQUEST']._serialized_end=3108
+  _globals['_LINKCONTACTSHEETREQUEST']._serialized_start=3110
+  _globals['_LINKCONTACTSHEETREQUEST']._serialized_end=3149
+  _globals['_LINKCONTACTSHEETRESPONSE']._serialized_start=3151
+  _globals['_LINKCONTACTSHEETRESPONSE']._serialized_end=3239
+  _globals['_LISTTASKTRANSITIONSREQUEST']._serialized_start=3241
+  _globals['_LISTTASKTRANSITIONSREQUEST']._serialized_end=3283
+  _globals['_LISTTASKTRANSITIONSRESPONSE']._serialized_start=3285
+  _globals['_LISTTASKTRANSITIONSRESPONSE']._serialized_end=3371
+  _globals['_TASKSERVICE']._serialized_start=3485
+  _globals['_TASKSERVICE']._serialized_end=6284
 # @@protoc_insertion_point(module_scope)

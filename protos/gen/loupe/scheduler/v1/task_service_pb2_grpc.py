@@ -63,6 +63,11 @@ class TaskServiceStub:
                 request_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListTasksRequest.SerializeToString,
                 response_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListTasksResponse.FromString,
                 _registered_method=True)
+        self.ListBankRuns = channel.unary_unary(
+                '/loupe.scheduler.v1.TaskService/ListBankRuns',
+                request_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListBankRunsRequest.SerializeToString,
+                response_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListBankRunsResponse.FromString,
+                _registered_method=True)
         self.StartTask = channel.unary_unary(
                 '/loupe.scheduler.v1.TaskService/StartTask',
                 request_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.StartTaskRequest.SerializeToString,
@@ -163,6 +168,13 @@ class TaskServiceServicer:
 
     def ListTasks(self, request, context):
         """Newest first, by keyset (T3).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListBankRuns(self, request, context):
+        """What became of the tests after releases, newest first (P8).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -285,6 +297,11 @@ def add_TaskServiceServicer_to_server(servicer, server):
                     servicer.ListTasks,
                     request_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListTasksRequest.FromString,
                     response_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListTasksResponse.SerializeToString,
+            ),
+            'ListBankRuns': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListBankRuns,
+                    request_deserializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListBankRunsRequest.FromString,
+                    response_serializer=loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListBankRunsResponse.SerializeToString,
             ),
             'StartTask': grpc.unary_unary_rpc_method_handler(
                     servicer.StartTask,
@@ -488,6 +505,33 @@ class TaskService:
             '/loupe.scheduler.v1.TaskService/ListTasks',
             loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListTasksRequest.SerializeToString,
             loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListTasksResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListBankRuns(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.scheduler.v1.TaskService/ListBankRuns',
+            loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListBankRunsRequest.SerializeToString,
+            loupe_dot_scheduler_dot_v1_dot_task__service__pb2.ListBankRunsResponse.FromString,
             options,
             channel_credentials,
             insecure,

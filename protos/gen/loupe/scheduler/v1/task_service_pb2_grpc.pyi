@@ -45,6 +45,8 @@ class TaskServiceStub:
     GetTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskRequest, _task_pb2.Task]
     ListTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ListTasksRequest, _task_service_pb2.ListTasksResponse]
     """Newest first, by keyset (T3)."""
+    ListBankRuns: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ListBankRunsRequest, _task_service_pb2.ListBankRunsResponse]
+    """What became of the tests after releases, newest first (P8)."""
     StartTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.StartTaskRequest, _task_pb2.Task]
     """TERMINATED or FAILED to WAITING, from 0, as a new attempt."""
     TerminateTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.TerminateTaskRequest, _task_pb2.Task]
@@ -86,6 +88,8 @@ class TaskServiceAsyncStub(TaskServiceStub):
     GetTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.GetTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
     ListTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ListTasksRequest, _task_service_pb2.ListTasksResponse]  # type: ignore[assignment]
     """Newest first, by keyset (T3)."""
+    ListBankRuns: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ListBankRunsRequest, _task_service_pb2.ListBankRunsResponse]  # type: ignore[assignment]
+    """What became of the tests after releases, newest first (P8)."""
     StartTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.StartTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
     """TERMINATED or FAILED to WAITING, from 0, as a new attempt."""
     TerminateTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.TerminateTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
@@ -154,6 +158,14 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_task_service_pb2.ListTasksResponse, _abc.Awaitable[_task_service_pb2.ListTasksResponse]]:
         """Newest first, by keyset (T3)."""
+
+    @_abc_1.abstractmethod
+    def ListBankRuns(
+        self,
+        request: _task_service_pb2.ListBankRunsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_task_service_pb2.ListBankRunsResponse, _abc.Awaitable[_task_service_pb2.ListBankRunsResponse]]:
+        """What became of the tests after releases, newest first (P8)."""
 
     @_abc_1.abstractmethod
     def StartTask(
