@@ -216,7 +216,7 @@ def _marked(values_HW: NDArray[np.integer], white: int, *, lossy: bool) -> NDArr
                 declare=_DECLARE,
             ),
         )
-    if middle < smallest < white:
+    if middle < smallest < _whitest(white):
         raise UnusableMask(
             *sentence(
                 "shows nothing black: its smallest value is {smallest} of {white}, so all of "
@@ -230,13 +230,17 @@ def _marked(values_HW: NDArray[np.integer], white: int, *, lossy: bool) -> NDArr
     return np.asarray(values_HW > middle, np.uint8)
 
 
+def _whitest(white: int) -> int:
+    """From here on a value is white: bright 16-bit values that came from 8 bits end in 00 or in FF."""
+    return white - (white + 1) // 256 + 1
+
+
 def _refuse_shades(values_HW: NDArray[np.integer], white: int, *, lossy: bool) -> None:
     """Shades between black and white may be there along edges only."""
     unit = (white + 1) // 256
     tolerance = _NEAR * unit if lossy else 0
     black_HW = values_HW <= tolerance
-    # Bright 16-bit values that came from 8 bits end in 00 or in FF.
-    white_HW = values_HW >= white - tolerance - (unit - 1)
+    white_HW = values_HW >= _whitest(white) - tolerance
     between_HW = ~(black_HW | white_HW)
     if not between_HW.any():
         return
