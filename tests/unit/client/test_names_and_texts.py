@@ -24,7 +24,7 @@ MARKED = ("utf-8-sig", "utf-16", "utf-32")
 CONCLUDED = ("gbk", "gb18030")
 ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", *MARKED, *CONCLUDED)
 letters = st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"], exclude_characters="\ufeff")
-common = st.sampled_from("aAb1 .-_é划痕面板小联通ßЯ\u0301\u05d0\u0627😀")
+common = st.sampled_from("aAb1 .-_,;\"'é划痕面板小联通ßЯ\u0301\u05d0\u0627😀")
 words = st.text(common, min_size=1, max_size=6) | st.text(letters, min_size=1, max_size=6)
 
 
@@ -129,6 +129,7 @@ names = st.tuples(
     st.sampled_from(("", "", "", ".mask", "_mask", "-mask", ".MASK")),
     st.sampled_from(SUFFIXES),
 ).map(lambda parts: f"{parts[0]}/{''.join(parts[1:])}".removeprefix("/"))
+names = names.filter(lambda name: name != "A")  # which is a folder
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 
 
