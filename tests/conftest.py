@@ -46,7 +46,14 @@ for _name in [name for name in os.environ if name.lower().endswith("_proxy")]:
     del os.environ[_name]
 
 # The same examples in every run: whether a commit passes is no lottery. HYPOTHESIS_PROFILE=default draws new
-# ones.
+# ones, and HYPOTHESIS_PROFILE=many 20,000 of them for each test that does not say how many.
+hypothesis.settings.register_profile(
+    "many",
+    max_examples=20_000,
+    database=None,
+    deadline=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 

@@ -447,7 +447,8 @@ class _FileResolver:
 
     def __init__(self, listing: FolderListing, walked: Walk) -> None:
         samples = listing.samples
-        self.places = frozenset({*walked.files, *(sample.place for sample in samples)})
+        left_out = (item.file for item in walked.left_out)
+        self.places = frozenset({*walked.files, *left_out, *(sample.place for sample in samples)})
         """Of all files, and of pictures that lie within annotations."""
         self._imported = {sample.file: sample.place for sample in samples if sample.file not in self.places}
         pictures = [sample.place for sample in samples]

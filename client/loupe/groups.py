@@ -11,6 +11,9 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from loupe.text_encodings import decode
+from loupe.unusable import Unusable
+
 GROUPS_FILE = "groups.csv"
 # In order of preference: the first that a table has is taken.
 _FILE_COLUMNS = ("file", "filename", "file_name", "path", "image", "image_path", "name", "sample")
@@ -83,21 +86,11 @@ def parse(data: bytes) -> GroupTable:
 
 
 def _text(data: bytes) -> str:
-    """Excel in China writes GBK, of which GB18030 is the whole; its "Unicode text" is UTF-16."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        try:
-            return data.decode("utf-16")
-        except UnicodeDecodeError as error:
-            raise BadTable(f"begins as UTF-16 and is none (byte {error.start}); save it as UTF-8") from error
+    """Excel in China writes GBK, and its "Unicode text" is UTF-16."""
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        try:
-            return data.decode("gb18030")
-        except UnicodeDecodeError:
-            raise BadTable(
-                f"is not UTF-8 (byte {error.start}), and not GBK or GB18030 either; save it as UTF-8"
-            ) from error
+        return decode(data, "").text
+    except Unusable as unusable:
+        raise BadTable(unusable.message.strip()) from unusable
 
 
 def _rows(text: str, delimiter: str, skipped: int) -> Iterator[tuple[int, list[str]]]:

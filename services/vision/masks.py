@@ -8,7 +8,8 @@ it label 1, the code of the sample's folder.
 
 - Grey of 1 to 8 bits, 16 bits (where 65535 is white), palettes (their colours) and RGB with equal channels
   are read. Colours are refused: nothing says which of them is the defect.
-- Alpha is ignored where every pixel is opaque, and refused elsewhere.
+- Alpha is ignored where every pixel is opaque, and refused elsewhere. Colour, or grey with alpha, of 16 bits
+  is refused.
 - Something must show white, unless all is black; and something black, unless all is white. So 0 and 1, 0 and
   127, and 16-bit files that use 8 of their bits are refused.
 - Shades between black and white are taken along edges, as smoothing makes them: within `_EDGE_PX` of both,
@@ -215,7 +216,7 @@ def _marked(values_HW: NDArray[np.integer], white: int, *, lossy: bool) -> NDArr
                 declare=_DECLARE,
             ),
         )
-    if middle < smallest < white:
+    if middle < smallest < _whitest(white):
         raise UnusableMask(
             *sentence(
                 "shows nothing black: its smallest value is {smallest} of {white}, so all of "
@@ -229,13 +230,17 @@ def _marked(values_HW: NDArray[np.integer], white: int, *, lossy: bool) -> NDArr
     return np.asarray(values_HW > middle, np.uint8)
 
 
+def _whitest(white: int) -> int:
+    """From here on a value is white: bright 16-bit values that came from 8 bits end in 00 or in FF."""
+    return white - (white + 1) // 256 + 1
+
+
 def _refuse_shades(values_HW: NDArray[np.integer], white: int, *, lossy: bool) -> None:
     """Shades between black and white may be there along edges only."""
     unit = (white + 1) // 256
     tolerance = _NEAR * unit if lossy else 0
     black_HW = values_HW <= tolerance
-    # Bright 16-bit values that came from 8 bits end in 00 or in FF.
-    white_HW = values_HW >= white - tolerance - (unit - 1)
+    white_HW = values_HW >= _whitest(white) - tolerance
     between_HW = ~(black_HW | white_HW)
     if not between_HW.any():
         return
@@ -317,7 +322,7 @@ def _indices(image: Image.Image, data: bytes) -> NDArray[np.uint8]:
         raise _not_indexed(*sentence("is in colour"))
     if _photometric(image) == 0:
         raise _not_indexed(*sentence("is a TIFF whose value 0 is white (WhiteIsZero)"))
-    if (bits := _bits_of_grey(image, data)) != 8:
+    if (bits := _bits_of_channels(image, data)) != 8:
         raise _not_indexed(
             *sentence(
                 "is grey of {bits} bit(s), whose values may be meant as they are or as they show", bits=bits
@@ -326,8 +331,8 @@ def _indices(image: Image.Image, data: bytes) -> NDArray[np.uint8]:
     return np.array(grey, np.uint8)
 
 
-def _bits_of_grey(image: Image.Image, data: bytes) -> int:
-    """As stored: Pillow spreads 2 and 4 bits over 0 to 255."""
+def _bits_of_channels(image: Image.Image, data: bytes) -> int:
+    """As stored: Pillow spreads 2 and 4 bits over 0 to 255, and of more than 8 keeps the highest."""
     if image.mode == "1":
         return 1
     match image.format:
@@ -377,6 +382,15 @@ def _grey_16(image: Image.Image) -> NDArray[np.uint16]:
 
 def _without_alpha(image: Image.Image, data: bytes) -> Image.Image:
     """Grey or RGB; refused where a pixel is not opaque, or where it is neither."""
+    if (bits := _bits_of_channels(image, data)) > 8:
+        # Pillow keeps the highest 8: what shows 0 and 1, or 0 and 255 of 65535, would mark nothing.
+        raise UnusableMask(
+            *sentence(
+                "has {bits} bits a channel, which is read of grey without alpha: {save}",
+                bits=bits,
+                save=_SAVE,
+            )
+        )
     if image.mode in _WITH_ALPHA:
         straight = image.convert(_WITH_ALPHA[image.mode])
         if straight.getchannel("A").getextrema() != (255, 255):

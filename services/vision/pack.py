@@ -49,7 +49,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 
 _SHARD_BYTES = 64 * 2**20
 _SHARD_SAMPLES = 1024
-_MASK_RECIPE = "3"
+_MASK_RECIPE = "4"
 """Changes when masks are decoded otherwise: what was packed before is then not found."""
 _ABANDONED_S = 24 * 3600
 _MOST_DAMAGED = 0.05

@@ -1,15 +1,10 @@
 """groups.csv as people and spreadsheets write it: found and used, or refused by name (D3)."""
 
-import csv
-import io
 import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from loupe.folders import FolderUnreadable, ImportOptions, read_folder
-from loupe.groups import BadTable, parse
 
 CASES = Path(__file__).resolve().parents[4] / "shared" / "cases"
 
@@ -116,32 +111,3 @@ def test_a_table_that_may_lose_rows_is_refused_with_the_line(tmp_path: Path, tab
     (tmp_path / "groups.csv").write_text(table)
     with pytest.raises(FolderUnreadable, match=told):
         read_folder(tmp_path)
-
-
-@given(
-    rows=st.lists(
-        st.tuples(
-            st.text("ab划,;\"' ._-", min_size=1, max_size=8), st.text('gh面;," 1', min_size=0, max_size=6)
-        ),
-        max_size=6,
-    ),
-    delimiter=st.sampled_from(",;\t"),
-    end=st.sampled_from(["\n", "\r\n", "\r"]),
-    encoding=st.sampled_from(["utf-8", "utf-8-sig", "gb18030", "utf-16"]),
-)
-def test_every_row_that_csv_writes_is_read_or_the_table_is_refused(
-    rows: list[tuple[str, str]], delimiter: str, end: str, encoding: str
-) -> None:
-    """No row is lost, whatever its names hold."""
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=delimiter, lineterminator=end)
-    writer.writerow(["file", "group"])
-    writer.writerows(rows)
-    try:
-        table = parse(text.getvalue().encode(encoding))
-    except BadTable:
-        # Of UTF-8 alone it is certain what was meant.
-        assert not encoding.startswith("utf-8")
-        return
-    read = [(row.file, row.group) for row in table.rows]
-    assert read == [(file.strip(), group.strip()) for file, group in rows if file.strip()]
