@@ -18,6 +18,7 @@ from loupe.translation import sentence
 
 MAX_FILE_BYTES = 64 * 2**20
 """The registry's limit of a picture or mask. A larger file, which may be a hole of terabytes, is not read."""
+_CHUNK_BYTES = 2**20
 _KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
     (stat.S_ISSOCK, "a socket"),
@@ -115,10 +116,15 @@ def open_file(path: Path) -> BufferedReader:
 def read_file(path: Path, max_bytes: int = MAX_FILE_BYTES) -> bytes:
     """The bytes of a regular file; OSError, EFBIG for one that is larger than that."""
     with open_file(path) as file:
-        data = file.read(max_bytes + 1)
-    if len(data) > max_bytes:
-        raise too_large(max_bytes)
-    return data
+        if os.fstat(file.fileno()).st_size > max_bytes:
+            raise too_large(max_bytes)
+        # In chunks, for it may grow; `read(max_bytes + 1)` takes the memory of the largest file for each.
+        data = bytearray()
+        while chunk := file.read(_CHUNK_BYTES):
+            data += chunk
+            if len(data) > max_bytes:
+                raise too_large(max_bytes)
+    return bytes(data)
 
 
 def too_large(max_bytes: int = MAX_FILE_BYTES) -> OSError:

@@ -94,7 +94,14 @@ function contents(folder: string): { images: number; distinct: number } {
 }
 
 const primary = (form: Locator) => form.locator(".ant-modal-footer .ant-btn-primary");
-const imported = ({ page, dataset }: Story, path: string) => page.locator(`a[href="/datasets/${dataset}/${path}"]`);
+/** The link to a data path; its dataset is opened first where a list of several datasets has it closed. */
+async function imported({ page, dataset }: Story, path: string) {
+  const link = page.locator(`a[href="/datasets/${dataset}/${path}"]`);
+  const closed = page.locator(`tr[data-row-key="datasets/${dataset}"] .ant-table-row-expand-icon-collapsed`);
+  await expect(link.or(closed)).toBeVisible();
+  if (await closed.isVisible()) await closed.click();
+  return link;
+}
 
 async function openImport({ person, page, t, dataset }: Story, path: string, description: string): Promise<Locator> {
   await person.button(t.datasets.import).first().click();
@@ -155,7 +162,7 @@ async function importByChoosing(story: Story): Promise<void> {
   await shoot("import-done");
   await primary(form).click();
   await expect(form).toBeHidden();
-  await expect(imported(story, "line-1")).toBeVisible();
+  await expect(await imported(story, "line-1")).toBeVisible();
   await page.waitForLoadState("networkidle");
   await page.unroute(toStorage);
 }
@@ -180,9 +187,9 @@ async function importByDropping(story: Story): Promise<void> {
   await shoot("import-dropped");
   await primary(form).click();
   await expect(form).toBeHidden();
-  await expect(imported(story, "bank")).toBeVisible();
+  await expect(await imported(story, "bank")).toBeVisible();
   await shoot("datasets");
-  await imported(story, "line-1").click();
+  await (await imported(story, "line-1")).click();
   await page.locator(".tile").first().click();
   await person.seePicture(".stage-canvas img");
   await shoot("sample");

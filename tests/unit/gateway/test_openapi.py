@@ -87,7 +87,7 @@ def test_what_the_path_binds_is_asked_for_nowhere_else() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     assert set(schemas["StartTaskRequest"]["properties"]) == {"etag"}
     lists = DOCUMENT["paths"]["/v1/tasks/{task}/nonconformingSamples"]["get"]["parameters"]
-    assert [parameter["name"] for parameter in lists] == ["task", "pageSize", "pageToken"]
+    assert [parameter["name"] for parameter in lists] == ["task", "pageSize", "pageToken", "attempt"]
     created = DOCUMENT["paths"]["/v1/datasets"]["post"]
     assert [parameter["name"] for parameter in created["parameters"]] == ["datasetId", "allowExisting"]
 
