@@ -120,7 +120,6 @@ async def test_t4_a_waiting_task_says_why(bench: Any) -> None:
 
 async def test_t4_nobody_is_told_to_start_a_worker_that_is_there(bench: Any, new_worker: Any) -> None:
     """A worker asks for no jobs while it has one, nor while its process restarts: it is there, not free."""
-
     # By a name of its own: the usual one holds leases of other tests.
     worker = new_worker(bench.stack, bench.resource, f"workers/{bench.resource[-8:]}")
 
