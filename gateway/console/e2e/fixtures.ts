@@ -91,8 +91,12 @@ export class Person {
     const excess = await this.page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
     expect.soft(excess, `${name}: pixels by which the page is wider than the window`).toBeLessThanOrEqual(0);
     await this.page.evaluate(axe.source);
+    // The list of a select is scrolled by the arrow keys of its combobox, which axe does not see.
     const { violations } = await this.page.evaluate(() =>
-      (window as unknown as { axe: typeof axe }).axe.run(document, { resultTypes: ["violations"] }),
+      (window as unknown as { axe: typeof axe }).axe.run(
+        { exclude: [".ant-select-dropdown-list-holder"] },
+        { resultTypes: ["violations"] },
+      ),
     );
     const serious = violations
       .filter(({ impact }) => impact === "serious" || impact === "critical")

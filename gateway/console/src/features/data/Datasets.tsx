@@ -48,7 +48,7 @@ export default function Datasets(): ReactNode {
             locale={{ emptyText: <Nothing text={t.datasets.empty} /> }}
             expandable={{
               expandedRowRender: (dataset) => <Paths dataset={lastPart(dataset.name)} />,
-              ...(all[0] && all.length <= 3 ? { defaultExpandedRowKeys: all.map((dataset) => dataset.name) } : {}),
+              ...(all[0] && all.length <= 10 ? { defaultExpandedRowKeys: all.map((dataset) => dataset.name) } : {}),
             }}
             columns={[
               { title: t.common.name, render: (_, dataset) => lastPart(dataset.name) },
