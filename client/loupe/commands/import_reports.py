@@ -11,6 +11,7 @@ from loupe.commands.session import Session, remote
 from loupe.language import pick
 from loupe.registry.v1 import dataset_service_pb2, import_report_pb2
 from loupe.rendering import facts, human_bytes, local_time, message_json, table
+from loupe.spreadsheet import escape_formulas
 from loupe.text import visible
 from rich.console import Group
 
@@ -89,9 +90,7 @@ def lines_csv(lines: list[import_report_pb2.ImportReportLine]) -> str:
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for line in lines:
-        values: dict[str, Any] = {name: getattr(line, name) for name in _COLUMNS[1:]}
-        cells = [kind_word(line), *values.values()]
-        writer.writerow([f"'{cell}" if cell[:1] in "=+-@" and cell else cell for cell in cells])
+        writer.writerow(escape_formulas([kind_word(line), *(getattr(line, name) for name in _COLUMNS[1:])]))
     return file.getvalue()
 
 

@@ -15,10 +15,10 @@ from datetime import datetime
 from pathlib import PurePosixPath
 
 from loupe.errors import NotFound, OutOfRange
+from loupe.spreadsheet import escape_formulas
 
 from services.evaluator.domain.report import StoredSample, Verdict
 from services.kit.object_store import ObjectStore
-from services.kit.spreadsheet import escape_formulas
 from services.vision.pictures import sample_key
 
 INDEX = "index.csv"

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from loupe.evaluator.v1 import relabel_pb2
 from loupe.evaluator.v1 import relabel_service_pb2 as rpc
+from loupe.spreadsheet import escape_formulas
 
 from services.evaluator.domain.relabelling import Mark, MarkFilter, MarkState
 from services.evaluator.wire.names import report_id
 from services.evaluator.wire.values import optional_enum
-from services.kit.spreadsheet import escape_formulas
 
 _COLUMNS = (
     "data_path",

@@ -4,8 +4,9 @@ import csv
 import io
 from collections.abc import AsyncIterator
 
+from loupe.spreadsheet import escape_formulas
+
 from services.evaluator.domain.report import ANY_DEFECT, PixelCounts, StoredSample, Verdict
-from services.kit.spreadsheet import escape_formulas
 
 COLUMNS = (
     "sample_result",

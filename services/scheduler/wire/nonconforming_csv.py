@@ -6,7 +6,8 @@ import io
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from services.kit.spreadsheet import escape_formulas
+from loupe.spreadsheet import escape_formulas
+
 from services.scheduler.domain.work import NonconformingSample
 
 COLUMNS = ("data_path", "file", "width", "height", "reason", "message", "message_zh", "sha256")
