@@ -35,7 +35,11 @@ const config: UserConfig & { test: object } = {
           groups: [
             { name: "base", tags: ["$initial"], priority: 2 },
             // Every page needs these; as small shared modules they would be merged into a file that few pages need.
-            { name: "read", test: /\/node_modules\/@tanstack\/(query-core|react-query)\/|\/src\/api\//, priority: 1 },
+            {
+              name: "read",
+              test: /\/node_modules\/@tanstack\/(query-core|react-query)\/|\/src\/(api\/|ui\/(format|useAction|identity))/,
+              priority: 1,
+            },
             // What other pages show of question banks stays apart: merged, it would be loaded before the first curve.
             {
               name: "shared",

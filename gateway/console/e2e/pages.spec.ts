@@ -45,7 +45,8 @@ const PAGES: Shown[] = [
   {
     name: "monitor",
     path: async (person) => {
-      const { tasks } = (await person.get("/v1/tasks?kind=TASK_KIND_TRAINING")) as Schemas["ListTasksResponse"];
+      const released = await person.get("/v1/tasks?kind=TASK_KIND_TRAINING&states=TASK_STATE_RELEASED");
+      const { tasks } = released as Schemas["ListTasksResponse"];
       return `/tasks/${last(tasks[0]?.name ?? "")}`;
     },
     ready: ".u-wrap canvas",

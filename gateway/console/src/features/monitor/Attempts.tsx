@@ -10,10 +10,9 @@ interface Props {
   onChange: (attempt: number | undefined) => void;
 }
 
-/** Which attempt's curves and logs are shown; nothing where there is only one (M6). */
-export function Attempts({ task, chosen, onChange }: Props): ReactNode {
+/** Which attempt's curves and logs are shown (M6). */
+export default function Attempts({ task, chosen, onChange }: Props): ReactNode {
   const { t } = useSpeech();
-  if (task.attempt < 2) return null;
   const label = (attempt: number) =>
     attempt === task.attempt ? `${t.tasks.attempt(attempt)} · ${t.monitor.presentAttempt}` : t.tasks.attempt(attempt);
   return (

@@ -6,7 +6,6 @@ import { useSpeech } from "../../i18n";
 import { deferred, whenIdle } from "../../ui/deferred";
 import { Page } from "../../ui/Page";
 import { Failure, Loading } from "../../ui/states";
-import { Attempts } from "./Attempts";
 import { FailureCard } from "./FailureCard";
 import { NetworkCurve } from "./NetworkCurve";
 import { OverlapAlert } from "./overlap";
@@ -18,6 +17,7 @@ import { StateTag } from "./TaskStatus";
 import { useTask } from "./useTask";
 
 // The curve comes first.
+const Attempts = deferred(() => whenIdle().then(() => import("./Attempts")));
 const TaskHistory = deferred(() => whenIdle().then(() => import("./TaskHistory")));
 
 /** 训练任务监控: what one task does at this moment. */
@@ -59,7 +59,11 @@ export default function Monitor(): ReactNode {
         <TaskProgressCard task={task} />
         {task.training && (
           <>
-            <Attempts task={task} chosen={attempt} onChange={setChosen} />
+            {task.attempt > 1 && (
+              <Suspense fallback={null}>
+                <Attempts task={task} chosen={attempt} onChange={setChosen} />
+              </Suspense>
+            )}
             <NetworkCurve task={task} network="NETWORK_CLASSIFICATION" attempt={attempt} />
             {task.training.trainSegmentation && (
               <NetworkCurve task={task} network="NETWORK_SEGMENTATION" attempt={attempt} />

@@ -1,4 +1,4 @@
-import { Badge, Card, Segmented, Slider, Switch } from "antd";
+import { Badge, Card } from "antd";
 import { Suspense, useMemo, useState, type ReactNode } from "react";
 import { lastPart } from "../../api/names";
 import { useApiQuery } from "../../api/useApiQuery";
@@ -14,7 +14,7 @@ import { isRunning, taskTitle, type Task } from "./task";
 import { readCurve, useLossCurve, type Network } from "./useLossCurve";
 
 // The curve comes first.
-const OtherTask = deferred(() => whenIdle().then(() => import("./OtherTask")));
+const CurveSettings = deferred(() => whenIdle().then(() => import("./CurveSettings")));
 
 /** One network's loss, live, with the validation beside it, and its log (M3, M4). */
 export function NetworkCurve({
@@ -72,36 +72,20 @@ export function NetworkCurve({
   return (
     <>
       <Card size="small" className="span-12" title={`${name} · ${t.monitor.loss}`} extra={status}>
-        <div className="row" style={{ marginBottom: 6 }}>
-          <Switch size="small" checked={logScale} onChange={setLogScale} aria-label={t.monitor.logScale} />
-          {t.monitor.logScale}
-          <span style={{ marginLeft: 16 }}>{t.monitor.smoothing}</span>
-          <Slider
-            style={{ width: 140 }}
-            min={0}
-            max={0.99}
-            step={0.01}
-            value={smoothing}
-            onChange={setSmoothing}
-            ariaLabelForHandle={t.monitor.smoothing}
-          />
-          <Segmented
-            size="small"
-            value={smoothing === 0 ? "raw" : "smooth"}
-            onChange={(value) => {
-              setSmoothing(value === "raw" ? 0 : 0.6);
-            }}
-            options={[
-              { value: "raw", label: t.monitor.raw },
-              { value: "smooth", label: t.monitor.smoothing },
-            ]}
-          />
+        <div className="row" style={{ marginBottom: 6, minHeight: 24 }}>
           {connection !== "loading" && (
             <Suspense fallback={null}>
-              <OtherTask task={task.name} chosen={compared} onChange={setCompared} />
+              <CurveSettings
+                task={task.name}
+                logScale={logScale}
+                setLogScale={setLogScale}
+                smoothing={smoothing}
+                setSmoothing={setSmoothing}
+                compared={compared}
+                setCompared={setCompared}
+              />
             </Suspense>
           )}
-          <small className="dim">{t.monitor.zoomHint}</small>
         </div>
         {looks && <div>{t.looks.of(t.looks.title) + told(looks, metric, t)}</div>}
         {best && <div>{t.looks.soFar(percent(best.accuracy), whole(best.iteration))}</div>}

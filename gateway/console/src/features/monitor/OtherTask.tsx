@@ -13,7 +13,7 @@ interface Props {
 }
 
 /** Another training whose curve is to be drawn beside. */
-export default function OtherTask({ task, chosen, onChange }: Props): ReactNode {
+export function OtherTask({ task, chosen, onChange }: Props): ReactNode {
   const { t } = useSpeech();
   const others = useApiQuery(["tasks", { kind: "TASK_KIND_TRAINING", pageSize: 50 }], (signal) =>
     api.get("/v1/tasks", { query: { kind: "TASK_KIND_TRAINING", pageSize: 50 }, signal }),
