@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import math
 import random
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -12,6 +14,8 @@ from loupe.errors import LoupeError
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_TOLD_AGAIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,11 @@ async def retry_transient(
 
     For background loops and the start of a service; an RPC of a user answers UNAVAILABLE instead. There is no
     limit: put it into `asyncio.timeout` where there is one. The log has the first failure, every failure with
-    another reason than the one before, and the success.
+    another reason than the one before, one a minute while it goes on, and the success.
     """
     failures = 0
     reason = ""
+    told_s = -math.inf
     while True:
         try:
             result = await action()
@@ -60,8 +65,12 @@ async def retry_transient(
                 raise
             failures += 1
             delay_s = backoff.delay_s(failures)
+            now_s = time.monotonic()
+            is_news = error.reason != reason or now_s >= told_s + _TOLD_AGAIN_S
+            if is_news:
+                reason, told_s = error.reason, now_s
             _log.log(
-                logging.DEBUG if error.reason == reason else logging.WARNING,
+                logging.WARNING if is_news else logging.DEBUG,
                 "retrying",
                 extra={
                     "what": what,
@@ -71,7 +80,6 @@ async def retry_transient(
                     "delay_s": round(delay_s, 3),
                 },
             )
-            reason = error.reason
             await asyncio.sleep(delay_s)
         else:
             if failures:

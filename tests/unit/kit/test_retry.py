@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from loupe.errors import NotFound, Unavailable
 
+from services.kit import retry
 from services.kit.retry import Backoff, retry_transient
 
 QUICK = Backoff(first_s=0.001, ceiling_s=0.002)
@@ -43,6 +44,25 @@ async def test_a_failure_is_logged_again_when_its_reason_changes(caplog: pytest.
     await retry_transient(action, what="test", backoff=Backoff(first_s=0, ceiling_s=0))
     warnings = [one.__dict__["reason"] for one in caplog.records if one.levelname == "WARNING"]
     assert warnings == ["UNAVAILABLE", "STORAGE_FULL"]
+
+
+async def test_a_failure_that_goes_on_is_logged_once_a_minute(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks at the log of a worker that stands still sees that it still tries, and why it cannot."""
+    now_s = 0.0
+    monkeypatch.setattr(retry.time, "monotonic", lambda: now_s)
+    failures = iter([Unavailable("away")] * 100)
+
+    async def action() -> None:
+        nonlocal now_s
+        for failure in failures:
+            now_s += 2
+            raise failure
+
+    await retry_transient(action, what="test", backoff=Backoff(first_s=0, ceiling_s=0))
+    told = [one.__dict__["failures"] for one in caplog.records if one.levelname == "WARNING"]
+    assert told == [1, 31, 61, 91]
 
 
 async def test_what_is_not_retriable_is_raised_at_once() -> None:
