@@ -32,6 +32,8 @@ export default defineConfig<Options>({
     baseURL: CONSOLE_URL,
     launchOptions,
     viewport: VIEWPORT,
+    // What moves is clicked where it was.
+    contextOptions: { reducedMotion: "reduce" },
     actionTimeout: PATIENCE_MS,
     navigationTimeout: PATIENCE_MS,
     screenshot: "only-on-failure",

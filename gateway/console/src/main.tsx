@@ -40,6 +40,9 @@ const DARK = {
   colorError: "#ff7875",
 };
 
+/** Whether the person has asked the system for less motion. */
+const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+
 function firstDark(): boolean {
   const chosen = localStorage.getItem("loupe.dark");
   return chosen === null ? window.matchMedia("(prefers-color-scheme: dark)").matches : chosen === "1";
@@ -73,7 +76,7 @@ function Console(): ReactNode {
           locale={language === "zh" ? zhCN : enUS}
           theme={{
             algorithm: dark ? theme.darkAlgorithm : theme.defaultAlgorithm,
-            token: { borderRadius: 6, fontFamily: "inherit", ...(dark ? DARK : LIGHT) },
+            token: { borderRadius: 6, fontFamily: "inherit", motion: !still, ...(dark ? DARK : LIGHT) },
             components: dark
               ? { Menu: { itemSelectedColor: DARK.colorLink }, Tabs: { itemSelectedColor: DARK.colorLink } }
               : {},
