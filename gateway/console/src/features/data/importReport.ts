@@ -103,7 +103,7 @@ const COLUMNS = ["file", "reason", "message", "messageZh", "sampleFile"] as cons
 export function reportCsv(lines: readonly Line[]): string {
   // A spreadsheet takes what begins so for a formula.
   const cell = (text: string) => {
-    const safe = /^[=+\-@]/.test(text) ? `'${text}` : text;
+    const safe = /^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text;
     return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
   const rows = lines.map((line) => [kindWord(line.kind), ...COLUMNS.map((name) => line[name])]);
