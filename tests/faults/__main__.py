@@ -91,13 +91,16 @@ def main() -> int:
 
 def disturb(folder: Path, arguments: argparse.Namespace, seed: int) -> tuple[dict[str, Any], list[str]]:
     """Figures and violations of one kind of disturbance. Raises NoDisk, NoNetwork, NoClock."""
+    is_small = arguments.kind == "small"
     outcome = disturbed.run(
         folder,
         _DISTURBANCES[arguments.kind](random.Random(seed), arguments.times),
         seed=seed,
         iterations=15 if arguments.kind == "few" else 60,
         durability=arguments.durability,
-        gibibytes=arguments.gibibytes or (5 if arguments.kind == "small" else 16),
+        gibibytes=arguments.gibibytes or (5 if is_small else 16),
+        # Checkpoints of 140 MB every 4 s fill a small disk before the store gives the deleted ones back.
+        checkpoint_interval_s=60 if is_small else 4,
         tell=say,
     )
     return {arguments.kind: outcome.disturbances, "compared": dict(outcome.compared)}, outcome.violations

@@ -21,7 +21,6 @@ from tests.faults.scenario import environment
 
 _SETTINGS = {
     "LOUPE_TORCH_THREADS": "1",
-    "LOUPE_CHECKPOINT_INTERVAL_S": "4",
     "LOUPE_CHECKPOINT_GRACE_S": "5",
 }
 _MOST_IMPORTS = 12
@@ -46,6 +45,7 @@ def run(
     iterations: int = 60,
     durability: str = "power",
     gibibytes: int = 16,
+    checkpoint_interval_s: int = 4,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """One disturbance after the other, each while the stack works. Raises NoDisk, NoClock."""
@@ -54,7 +54,12 @@ def run(
     clock = Clock(folder / "clock") if any(isinstance(one, ClockStep) for one in disturbances) else None
     installation = Installation(disk, clock)
     data_dir = installation.data_dir
-    settings = {**_SETTINGS, "LOUPE_DURABILITY": durability, **(clock.environment() if clock else {})}
+    settings = {
+        **_SETTINGS,
+        "LOUPE_CHECKPOINT_INTERVAL_S": str(checkpoint_interval_s),
+        "LOUPE_DURABILITY": durability,
+        **(clock.environment() if clock else {}),
+    }
     chance = random.Random(seed)
     acknowledged = Acknowledged()
     try:
