@@ -130,6 +130,16 @@ _BY_REASON = {
     ),
 }
 
+# Of the reasons whose sentences hold none.
+_REMEDIES = {
+    RejectReason.EMPTY: sentence("copy it from its source again"),
+    RejectReason.TRUNCATED: sentence("copy it from its source again"),
+    RejectReason.DECODE_FAILED: sentence(
+        "copy it from its source again; if it is damaged there too, leave it out"
+    ),
+    RejectReason.NOT_AN_IMAGE: sentence("save it as JPEG, PNG, BMP or TIFF, or leave it out"),
+}
+
 
 class Doubt(enum.StrEnum):
     """Why a person should look at a picture that is taken (D6)."""
@@ -164,9 +174,13 @@ class Rejection:
     """The sentence in Chinese, if it says more than the reason's."""
 
     @property
-    def message_zh(self) -> str:
-        """The sentence in Chinese."""
-        return self.detail_zh or _BY_REASON[self.reason].chinese
+    def told(self) -> Sentence:
+        """What is wrong, and the remedy."""
+        fact = Sentence(self.message, self.detail_zh or _BY_REASON[self.reason].chinese)
+        remedy = _REMEDIES.get(self.reason)
+        if remedy is None:
+            return fact
+        return Sentence(f"{fact.english}; {remedy.english}", f"{fact.chinese}；{remedy.chinese}")
 
 
 @dataclass(frozen=True, slots=True)

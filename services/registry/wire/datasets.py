@@ -108,10 +108,7 @@ def outcome_out(value: SampleOutcome) -> pb.SampleOutcome:
     """As a message."""
     reason, told = "", Sentence("", "")
     if value.rejection is not None:
-        reason, told = (
-            value.rejection.reason.value,
-            Sentence(value.rejection.message, value.rejection.message_zh),
-        )
+        reason, told = value.rejection.reason.value, value.rejection.told
     elif value.doubt is not None:
         reason, told = value.doubt.value, value.doubt.told
     return pb.SampleOutcome(

@@ -57,7 +57,7 @@ def test_a_turned_image_with_a_mask_is_refused(orientation: int, size: tuple[int
     assert isinstance(verdict, Rejection)
     assert verdict.reason is RejectReason.BAD_MASK
     assert f"orientation tag ({orientation})" in verdict.message
-    assert f"（{orientation}）" in verdict.message_zh
+    assert f"（{orientation}）" in verdict.told.chinese
     assert isinstance(judge(Candidate("A/a.png", IMAGE), {IMAGE: image}), Sample)
 
 
@@ -128,7 +128,7 @@ def test_a_name_that_is_too_long_with_its_code_is_told_by_how_much(name: str, to
         assert fault.reason is RejectReason.BAD_NAME
         assert told in fault.message
         assert "shorten the name to 249 bytes" in fault.message
-        assert "249 字节" in fault.message_zh
+        assert "249 字节" in fault.told.chinese
 
 
 @pytest.mark.parametrize("reason", list(RejectReason))
@@ -169,7 +169,7 @@ def test_a_mask_says_what_its_path_declares(declared: str, mask: MaskFacts, told
         assert isinstance(verdict, Rejection)
         assert verdict.reason is RejectReason.BAD_MASK
         assert told in verdict.message
-        assert told_zh in verdict.message_zh
+        assert told_zh in verdict.told.chinese
 
 
 @pytest.mark.parametrize(

@@ -101,11 +101,14 @@ const Tile = memo(function Tile({ index, item, onOpen, onMove, draw }: TileProps
 export function Thumbnail({ src, alt }: { src: string; alt: string }): ReactNode {
   const picture = useRef<HTMLImageElement>(null);
   useEffect(() => {
+    const image = picture.current;
     const timer = setTimeout(() => {
-      if (picture.current) picture.current.src = src;
+      if (image) image.src = src;
     }, REST_MS);
     return () => {
       clearTimeout(timer);
+      // What is out of sight is not waited for: its request would keep the others waiting.
+      image?.removeAttribute("src");
     };
   }, [src]);
   return <img ref={picture} className="tile-picture" decoding="async" alt={alt} />;
