@@ -33,6 +33,15 @@ const zh = {
   bytesText: (all: string, sent: string) => `${all}，本次上传 ${sent}`,
   bits: "有效位数",
   bitsText: (bits: number) => `16 位中的 ${bits} 位`,
+  deepQuestion: (file: string) => `有 16 位图片（如 ${file}）。其灰度值有多少位有效？`,
+  allBits: "全部 16 位，按原样导入",
+  fewBits: (bits: number) => `${bits} 位`,
+  allBitsHint: "按原样导入时 0 为黑，65535 为白；若相机位数较少，图片会很暗。",
+  bitsByCommand: (bits: number) =>
+    `浏览器解码图片只保留 8 位，无法精确换算，因此控制台不能按 ${bits} 位导入。请改用命令导入：`,
+  bitsOfPath: (bits: number, file: string) =>
+    `该数据路径的有效位数为 16 位中的 ${bits} 位，而浏览器无法精确换算：16 位图片（如 ${file}）将被拒绝（OTHER_BITS），` +
+    "其余图片照常导入。请用命令导入 16 位图片：",
   lines: "条目",
   linesKept: (kept: string, all: string) => `共 ${all} 条，仅保留前 ${kept} 条；完整列表见导入时命令的 --json 输出。`,
   allTaken: "所有文件均已导入，没有存疑的内容。",
@@ -91,6 +100,17 @@ const en: typeof zh = {
   bytesText: (all, sent) => `${all}, ${sent} sent`,
   bits: "Significant bits",
   bitsText: (bits) => `${bits} of 16`,
+  deepQuestion: (file) =>
+    `There are pictures of 16 bits, such as ${file}. How many bits of a grey value are significant?`,
+  allBits: "All 16, imported as they are",
+  fewBits: (bits) => `${bits}`,
+  allBitsHint: "As they are, 0 is black and 65,535 is white; pictures of a camera with fewer bits are dark then.",
+  bitsByCommand: (bits) =>
+    `Browsers decode pictures to 8 bits and cannot scale them exactly, so the console cannot import ${bits} bits. ` +
+    "Import the folder with the command:",
+  bitsOfPath: (bits, file) =>
+    `Of 16 bits, ${bits} are significant in this data path, and browsers cannot scale pictures exactly: those of ` +
+    `16 bits, such as ${file}, will be refused (OTHER_BITS), and the others imported. Import them with the command:`,
   lines: "Lines",
   linesKept: (kept, all) => `The first ${kept} of ${all} lines are kept; the command's --json has all of them.`,
   allTaken: "Every file was taken, and nothing is doubtful.",

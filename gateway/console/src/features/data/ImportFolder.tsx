@@ -8,6 +8,8 @@ import { useDataPaths } from "../../api/queries";
 import { useSpeech, type Words } from "../../i18n";
 import { bytes, whole } from "../../ui/format";
 import { Failure } from "../../ui/states";
+import { DeepPictures } from "./DeepPictures";
+import { deepPicture, importCommand } from "./deepPictures";
 import { keepReport } from "./importReport";
 import {
   dropped,
@@ -36,8 +38,12 @@ export default function ImportFolder({
   const { t } = useSpeech();
   const [form] = Form.useForm<ImportTarget>();
   const dataset = Form.useWatch("dataset", form) as string | undefined;
+  const path = Form.useWatch("path", form) as string | undefined;
   const known = useDataPaths();
   const [found, setFound] = useState<Listing>();
+  /** Whether a listing has pictures of 16 bits, once that is known. */
+  const [look, setLook] = useState<{ of: Listing; deep: string | undefined }>();
+  const [bits, setBits] = useState(0);
   const [progress, setProgress] = useState<ImportProgress>();
   const [state, setState] = useState<"choosing" | "running" | "stopped" | "done">("choosing");
   const [error, setError] = useState<ApiError>();
@@ -56,8 +62,10 @@ export default function ImportFolder({
     setFound(listed);
     setProgress(undefined);
     setState("choosing");
+    setBits(0);
     const top = files[0]?.path.split("/")[0];
     if (!form.getFieldValue("path") && top && /^[a-z][a-z0-9-]*$/.test(top)) form.setFieldValue("path", top);
+    setLook({ of: listed, deep: await deepPicture(listed.candidates) });
   };
   const run = async ({ dataset, path, description }: ImportTarget) => {
     if (!found?.candidates.length) return;
@@ -92,6 +100,10 @@ export default function ImportFolder({
   }
   const masks = found?.candidates.filter(({ mask }) => mask).length ?? 0;
   const running = state === "running";
+  const looked = look?.of === found ? look : undefined;
+  const pathBits = known.data?.find(({ name }) => name === `datasets/${dataset ?? ""}/paths/${path ?? ""}`)?.bits ?? 0;
+  // Scaled by what is answered, the command imports them.
+  const importable = looked !== undefined && (looked.deep === undefined || pathBits > 0 || bits === 0);
   return (
     <Modal
       open
@@ -113,7 +125,7 @@ export default function ImportFolder({
           )}
           <Button
             type="primary"
-            disabled={!found?.candidates.length || found.fault !== undefined || running}
+            disabled={!found?.candidates.length || found.fault !== undefined || running || !importable}
             onClick={() => {
               if (state === "done") onClose();
               else form.submit();
@@ -221,6 +233,21 @@ export default function ImportFolder({
             <small className="dim">{t.datasets.leftOut(found.left.length, some(found.left))}</small>
           )}
         </div>
+      )}
+      {found && looked?.deep !== undefined && (
+        <DeepPictures
+          example={looked.deep}
+          pathBits={pathBits}
+          bits={bits}
+          onChange={setBits}
+          disabled={running || state === "done"}
+          command={importCommand({
+            folder: found.folder,
+            dataset: dataset ?? "",
+            path: path ?? "",
+            bits: pathBits ? 0 : bits,
+          })}
+        />
       )}
       {report && (
         <p>
