@@ -141,6 +141,23 @@ export class Person {
     }, `${option} is chosen as ${label}`).toPass();
   }
 
+  /** Imports a folder that is chosen, as the data path `line-1`; returns the link to the report once that is kept. */
+  async importFolder(folder: string, dataset: string): Promise<Locator> {
+    const { page, t } = this;
+    await page.goto("/datasets");
+    await this.button(t.datasets.import).first().click();
+    const form = page.getByRole("dialog");
+    await form.getByRole("combobox", { name: t.datasets.dataset }).fill(dataset);
+    await form.getByRole("combobox", { name: t.wizard.path }).fill("line-1");
+    const asked = page.waitForEvent("filechooser");
+    await form.getByRole("button", { name: named(t.datasets.chooseFolder) }).click();
+    await (await asked).setFiles(folder);
+    await form.locator(".ant-modal-footer .ant-btn-primary").click();
+    const report = form.getByRole("link", { name: t.datasets.reportSaved });
+    await expect(report).toBeVisible();
+    return report;
+  }
+
   /** Puts a text in the place of an editor's, as who pastes one does. */
   async write(editor: Locator, text: string): Promise<void> {
     await editor.focus();

@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { deflateSync, crc32 } from "node:zlib";
 import { importWords } from "../src/i18n/imports";
-import { expect, named, test, type Person } from "./fixtures";
+import { expect, test } from "./fixtures";
 import { FOLDER } from "./stack";
 
 /** A grey PNG of 64 by 48 pixels, other ones for each seed. */
@@ -42,30 +42,13 @@ function writeFolder(language: string): string {
   return folder;
 }
 
-async function importFolder(person: Person, dataset: string): Promise<void> {
-  const { page, t } = person;
-  await page.goto("/datasets");
-  await person.button(t.datasets.import).first().click();
-  const form = page.getByRole("dialog");
-  await form.getByRole("combobox", { name: t.datasets.dataset }).fill(dataset);
-  await form.getByRole("combobox", { name: t.wizard.path }).fill("line-1");
-  const asked = page.waitForEvent("filechooser");
-  await form.getByRole("button", { name: named(t.datasets.chooseFolder) }).click();
-  await (await asked).setFiles(writeFolder(person.language));
-  const primary = form.locator(".ant-modal-footer .ant-btn-primary");
-  await primary.click();
-  await expect(primary).toHaveText(named(t.common.close));
-  const link = form.getByRole("link", { name: t.datasets.reportSaved });
-  await expect(link).toBeVisible();
-  await person.shoot(`import-with-report-${person.language}`);
-  await link.click();
-}
-
 test("a person looks at the report of an import", async ({ page, person, language }) => {
   const { t } = person;
   const words = importWords[language];
   const dataset = `odd-${language}`;
-  await importFolder(person, dataset);
+  const report = await person.importFolder(writeFolder(language), dataset);
+  await person.shoot(`import-with-report-${language}`);
+  await report.click();
   const row = (file: string) => page.getByRole("row").filter({ has: page.getByText(file, { exact: true }) });
 
   await test.step("every file that was not taken has its reason", async () => {

@@ -9,22 +9,6 @@ import { FOLDER } from "./stack";
 /** Of the dataset and of the model. */
 const nameOf = ({ language }: Person) => `summary-${language}`;
 
-async function importPanels(person: Person): Promise<void> {
-  const { page, t } = person;
-  await page.goto("/datasets");
-  await person.button(t.datasets.import).first().click();
-  const form = page.getByRole("dialog");
-  await form.getByRole("combobox", { name: t.datasets.dataset }).fill(nameOf(person));
-  await form.getByRole("combobox", { name: t.wizard.path }).fill("line-1");
-  const asked = page.waitForEvent("filechooser");
-  await form.getByRole("button", { name: named(t.datasets.chooseFolder) }).click();
-  await (await asked).setFiles(join(FOLDER, person.language, "panels"));
-  const primary = form.locator(".ant-modal-footer .ant-btn-primary");
-  await primary.click();
-  await expect(primary).toHaveText(named(t.common.close));
-  await primary.click();
-}
-
 /** Confirms every warning on screen. */
 async function confirm(page: Page): Promise<void> {
   const boxes = page.locator(".step-findings .ant-alert-warning").getByRole("checkbox");
@@ -60,7 +44,7 @@ test("a person checks what will be trained, leaves, resumes and submits", async 
   const { t } = person;
   const words = wizardWords[language];
   const submit = person.button(t.wizard.submit);
-  await importPanels(person);
+  await person.importFolder(join(FOLDER, language, "panels"), nameOf(person));
   await page.goto("/new");
   await answer(person);
 
