@@ -1,4 +1,4 @@
-import { App, Button, Form, Input, InputNumber, Modal, Table, Tabs } from "antd";
+import { Button, Form, Input, InputNumber, Modal, Table, Tabs } from "antd";
 import { useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
 import { lastPart } from "../../api/names";
@@ -9,6 +9,7 @@ import { bytes } from "../../ui/format";
 import { Page } from "../../ui/Page";
 import { Answered } from "../../ui/states";
 import { useAction } from "../../ui/useAction";
+import { useConfirmed } from "../../ui/useConfirmed";
 
 type Environment = Schemas["ProductionEnvironment"];
 
@@ -30,8 +31,8 @@ export default function MasterData(): ReactNode {
 function Environments(): ReactNode {
   const { t } = useSpeech();
   const { may } = useSession();
-  const { modal } = App.useApp();
   const act = useAction();
+  const confirmed = useConfirmed();
   const [creating, setCreating] = useState(false);
   const [form] = Form.useForm<Environment & { id: string }>();
   const environments = useEnvironments();
@@ -76,20 +77,18 @@ function Environments(): ReactNode {
                           size="small"
                           danger
                           onClick={() => {
-                            modal.confirm({
-                              title: `${t.common.delete} ${lastPart(one.name)}`,
-                              content: t.masterData.deleteConfirm,
-                              okButtonProps: { danger: true },
-                              onOk: async () => {
-                                await act(
-                                  () =>
-                                    api.delete("/v1/productionEnvironments/{productionEnvironment}", {
-                                      path: { productionEnvironment: lastPart(one.name) },
-                                    }),
-                                  t.common.done,
-                                );
+                            confirmed(
+                              () =>
+                                api.delete("/v1/productionEnvironments/{productionEnvironment}", {
+                                  path: { productionEnvironment: lastPart(one.name) },
+                                }),
+                              {
+                                label: t.common.delete,
+                                subject: lastPart(one.name),
+                                content: t.masterData.deleteConfirm,
+                                success: t.common.done,
                               },
-                            });
+                            );
                           }}
                         >
                           {t.common.delete}

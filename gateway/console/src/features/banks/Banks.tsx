@@ -1,7 +1,7 @@
 import { PlusOutlined } from "@ant-design/icons";
 import { Button, Select, Switch, Table, Tag } from "antd";
 import { Suspense, useState, type ReactNode } from "react";
-import { Link, useNavigate, useSearchParams } from "react-router";
+import { Link, useNavigate } from "react-router";
 import { api } from "../../api/client";
 import { lastPart } from "../../api/names";
 import { useEnvironments } from "../../api/queries";
@@ -14,6 +14,7 @@ import { time, whole } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
+import { useSearch } from "../../ui/useSearch";
 import { bankLink, bankTitle, type Bank } from "./bank";
 
 const BankForm = deferred(() => import("./BankForm"));
@@ -24,7 +25,7 @@ export default function Banks(): ReactNode {
   const words = bankWords[language];
   const { may } = useSession();
   const navigate = useNavigate();
-  const [search, setSearch] = useSearchParams();
+  const [search, put] = useSearch();
   const [creating, setCreating] = useState(false);
   const environment = search.get("environment") ?? "";
   const archived = search.has("archived");
@@ -36,16 +37,6 @@ export default function Banks(): ReactNode {
     });
     return { items: answer.questionBanks, next: answer.nextPageToken };
   });
-  const put = (name: string, value: string | undefined) => {
-    setSearch(
-      (before) => {
-        if (value) before.set(name, value);
-        else before.delete(name);
-        return before;
-      },
-      { replace: true },
-    );
-  };
   return (
     <Page
       title={words.title}

@@ -137,6 +137,29 @@ it("an administrator may restore and purge what anybody deleted", async () => {
   expect(document.body.textContent).toContain(zh.datasets.shared);
 });
 
+it("a path is purged once that is confirmed, and not before", async () => {
+  lists(deleted("line-1", ""));
+  const purge = vi.spyOn(api, "delete").mockImplementation(() => Promise.resolve({} as never));
+  shown(<Bin />, "ROLE_ADMIN");
+  await until(() => {
+    expect(buttons(zh.datasets.purge)).toHaveLength(1);
+  });
+  buttons(zh.datasets.purge)[0]?.click();
+  await until(() => {
+    expect(document.body.textContent).toContain(zh.datasets.purgeConfirm);
+  });
+  expect(document.body.textContent).toContain(`${zh.datasets.purge} · panels/line-1.7`);
+  expect(purge).not.toHaveBeenCalled();
+  buttons(zh.datasets.purge).at(-1)?.click();
+  await until(() => {
+    expect(purge).toHaveBeenCalledTimes(1);
+  });
+  expect(purge.mock.calls[0]).toEqual([
+    "/v1/datasets/{dataset}/deletedPaths/{deletedPath}",
+    { path: { dataset: "panels", deletedPath: "line-1.7" } },
+  ]);
+});
+
 it.each<[string, Role, number]>([
   ["users/li", "ROLE_ENGINEER", 1],
   ["users/wang", "ROLE_ENGINEER", 0],

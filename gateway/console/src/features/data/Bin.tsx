@@ -1,4 +1,4 @@
-import { App, Button, Input, Modal, Table } from "antd";
+import { Button, Input, Modal, Table } from "antd";
 import { useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
 import { ids, lastPart, shortPath } from "../../api/names";
@@ -9,6 +9,7 @@ import { time, whole } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Answered, Nothing } from "../../ui/states";
 import { useAction } from "../../ui/useAction";
+import { useConfirmed } from "../../ui/useConfirmed";
 import { mayChange } from "./PathActions";
 
 type Deleted = Schemas["DeletedDataPath"];
@@ -59,8 +60,8 @@ export function Bin(): ReactNode {
 function BinActions({ deleted }: { deleted: Deleted }): ReactNode {
   const { t } = useSpeech();
   const session = useSession();
-  const { modal } = App.useApp();
   const act = useAction();
+  const confirmed = useConfirmed();
   const [wanted, setWanted] = useState<string>();
   if (!deleted.dataPath || !mayChange(session, deleted.dataPath)) return null;
   const [dataset = "", deletedPath = ""] = ids(deleted.name);
@@ -85,17 +86,11 @@ function BinActions({ deleted }: { deleted: Deleted }): ReactNode {
           danger
           className="inline-button"
           onClick={() => {
-            modal.confirm({
-              title: `${t.datasets.purge} · ${shortPath(deleted.name)}`,
+            confirmed(() => api.delete("/v1/datasets/{dataset}/deletedPaths/{deletedPath}", { path: name }), {
+              label: t.datasets.purge,
+              subject: shortPath(deleted.name),
               content: t.datasets.purgeConfirm,
-              okText: t.datasets.purge,
-              okButtonProps: { danger: true },
-              onOk: async () => {
-                await act(
-                  () => api.delete("/v1/datasets/{dataset}/deletedPaths/{deletedPath}", { path: name }),
-                  t.common.done,
-                );
-              },
+              success: t.common.done,
             });
           }}
         >

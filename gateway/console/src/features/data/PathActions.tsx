@@ -1,10 +1,11 @@
-import { App, Button, Input, Modal } from "antd";
+import { Button, Input, Modal } from "antd";
 import { useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
 import { ids, lastPart, shortPath } from "../../api/names";
 import { useSession, type Session } from "../../api/session";
 import { useSpeech } from "../../i18n";
 import { useAction } from "../../ui/useAction";
+import { useConfirmed } from "../../ui/useConfirmed";
 
 /** Whether the path is the caller's to change (A4). The server decides; this only hides what it would refuse. */
 export function mayChange({ principal, may }: Session, path: Schemas["DataPath"]): boolean {
@@ -15,8 +16,8 @@ export function mayChange({ principal, may }: Session, path: Schemas["DataPath"]
 export function PathActions({ path }: { path: Schemas["DataPath"] }): ReactNode {
   const { t } = useSpeech();
   const session = useSession();
-  const { modal } = App.useApp();
   const act = useAction();
+  const confirmed = useConfirmed();
   const [owner, setOwner] = useState<string>();
   if (!mayChange(session, path)) return null;
   const [dataset = "", id = ""] = ids(path.name);
@@ -39,17 +40,11 @@ export function PathActions({ path }: { path: Schemas["DataPath"] }): ReactNode 
         danger
         className="inline-button"
         onClick={() => {
-          modal.confirm({
-            title: `${t.common.delete} · ${shortPath(path.name)}`,
+          confirmed(() => api.delete("/v1/datasets/{dataset}/paths/{path}", { path: name }), {
+            label: t.common.delete,
+            subject: shortPath(path.name),
             content: t.datasets.deleteConfirm,
-            okText: t.common.delete,
-            okButtonProps: { danger: true },
-            onOk: async () => {
-              await act(
-                () => api.delete("/v1/datasets/{dataset}/paths/{path}", { path: name }),
-                t.datasets.inBin(shortPath(path.name)),
-              );
-            },
+            success: t.datasets.inBin(shortPath(path.name)),
           });
         }}
       >

@@ -1,7 +1,7 @@
 import { PlusOutlined } from "@ant-design/icons";
 import { Button, Input, Select, Table, Tag } from "antd";
 import type { ReactNode } from "react";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import { api, type Schemas } from "../../api/client";
 import { lastPart } from "../../api/names";
 import { useEnvironments } from "../../api/queries";
@@ -13,6 +13,7 @@ import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
 import { useDebounced } from "../../ui/useDebounced";
+import { useSearch } from "../../ui/useSearch";
 import { ModelActions } from "./ModelActions";
 
 const TASK_TYPES = ["TASK_TYPE_CLASSIFICATION", "TASK_TYPE_SEGMENTATION_CLASSIFICATION"] as const;
@@ -21,7 +22,7 @@ const TASK_TYPES = ["TASK_TYPE_CLASSIFICATION", "TASK_TYPE_SEGMENTATION_CLASSIFI
 export default function Models(): ReactNode {
   const { t, language } = useSpeech();
   const { may } = useSession();
-  const [search, setSearch] = useSearchParams();
+  const [search, put] = useSearch();
   const text = search.get("q") ?? "";
   const environment = search.get("environment") ?? "";
   const type = search.get("type") ?? "";
@@ -35,16 +36,6 @@ export default function Models(): ReactNode {
     });
     return { items: answer.models, next: answer.nextPageToken };
   });
-  const put = (name: string, value: string | undefined) => {
-    setSearch(
-      (before) => {
-        if (value) before.set(name, value);
-        else before.delete(name);
-        return before;
-      },
-      { replace: true },
-    );
-  };
   return (
     <Page
       title={t.models.title}

@@ -1,35 +1,31 @@
-import { App, Button, Input, Modal } from "antd";
+import { Button, Input, Modal } from "antd";
 import { useState, type ReactNode } from "react";
 import { api, type Schemas } from "../../api/client";
 import { ids, shortVersion } from "../../api/names";
 import { useSession } from "../../api/session";
 import { useSpeech } from "../../i18n";
 import { useAction } from "../../ui/useAction";
+import { useConfirmed } from "../../ui/useConfirmed";
 
 type Version = Schemas["ModelVersion"];
 
 export function VersionActions({ version }: { version: Version }): ReactNode {
   const { t } = useSpeech();
   const { may } = useSession();
-  const { modal } = App.useApp();
   const act = useAction();
+  const confirmed = useConfirmed();
   const [naming, setNaming] = useState(false);
   const [alias, setAlias] = useState("production");
   if (!may("ROLE_RELEASER")) return null;
   const [model = "", number = ""] = ids(version.name);
   const path = { model, version: number };
-  const archive = async (restore: boolean) => {
-    await act(
-      () =>
-        api.post("/v1/models/{model}/versions/{version}:archive", {
-          path,
-          // Who confirms has read which aliases it carries.
-          body: { restore, keepAliases: !restore },
-          etag: version.etag,
-        }),
-      t.common.done,
-    );
-  };
+  const archive = (restore: boolean) =>
+    api.post("/v1/models/{model}/versions/{version}:archive", {
+      path,
+      // Who confirms has read which aliases it carries.
+      body: { restore, keepAliases: !restore },
+      etag: version.etag,
+    });
   return (
     <>
       <Button
@@ -47,14 +43,16 @@ export function VersionActions({ version }: { version: Version }): ReactNode {
         size="small"
         className="inline-button"
         onClick={() => {
-          if (version.archived) void archive(true);
+          if (version.archived) void act(() => archive(true), t.common.done);
           else
-            modal.confirm({
-              title: `${t.models.archive} ${shortVersion(version.name)}`,
+            confirmed(() => archive(false), {
+              label: t.models.archive,
+              subject: shortVersion(version.name),
               content: version.aliases.length
                 ? t.models.archiveAliased(version.aliases.join(", "))
                 : t.models.archiveConfirm,
-              onOk: () => archive(false),
+              success: t.common.done,
+              harmless: true,
             });
         }}
       >

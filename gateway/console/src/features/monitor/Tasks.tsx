@@ -1,7 +1,7 @@
 import { PlusOutlined, ReloadOutlined } from "@ant-design/icons";
 import { Button, Input, Select, Tag } from "antd";
 import { memo, useEffect, useRef, type ReactNode } from "react";
-import { Link, useSearchParams } from "react-router";
+import { Link } from "react-router";
 import { api } from "../../api/client";
 import { lastPart } from "../../api/names";
 import { useSession } from "../../api/session";
@@ -11,6 +11,7 @@ import { duration, time } from "../../ui/format";
 import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
 import { useDebounced } from "../../ui/useDebounced";
+import { useSearch } from "../../ui/useSearch";
 import { useVisibleRows } from "../../ui/useVisibleRows";
 import { runtimeS, type Task, type TaskState } from "./task";
 import { TaskActions } from "./TaskActions";
@@ -38,7 +39,7 @@ const WIDTHS = ["auto", "72px", "112px", "215px", "84px", "100px", "108px", "200
 export default function Tasks(): ReactNode {
   const { t } = useSpeech();
   const { may, principal } = useSession();
-  const [search, setSearch] = useSearchParams();
+  const [search, put] = useSearch();
   const text = search.get("q") ?? "";
   const states = search.getAll("state") as TaskState[];
   const own = search.get("own") === "1";
@@ -61,15 +62,6 @@ export default function Tasks(): ReactNode {
     PAGE,
     LIVE_MS,
   );
-  const put = (change: (search: URLSearchParams) => void) => {
-    setSearch(
-      (before) => {
-        change(before);
-        return before;
-      },
-      { replace: true },
-    );
-  };
   return (
     <Page
       title={t.tasks.title}
@@ -96,9 +88,7 @@ export default function Tasks(): ReactNode {
           aria-label={t.tasks.searchHint}
           value={text}
           onChange={(event) => {
-            put((before) => {
-              before.set("q", event.target.value);
-            });
+            put("q", event.target.value);
           }}
         />
         <Select
@@ -109,10 +99,7 @@ export default function Tasks(): ReactNode {
           aria-label={t.common.state}
           value={states}
           onChange={(chosen: TaskState[]) => {
-            put((before) => {
-              before.delete("state");
-              for (const state of chosen) before.append("state", state);
-            });
+            put("state", chosen);
           }}
           options={STATES.map((value) => ({ value, label: t.taskStates[value] }))}
         />
@@ -121,9 +108,7 @@ export default function Tasks(): ReactNode {
           aria-label={t.common.creator}
           value={own ? "1" : ""}
           onChange={(chosen) => {
-            put((before) => {
-              before.set("own", chosen);
-            });
+            put("own", chosen);
           }}
           options={[
             { value: "", label: `${t.common.creator}: ${t.common.all}` },
