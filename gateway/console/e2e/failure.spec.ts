@@ -85,4 +85,11 @@ test("a training that fails", async ({ page, person, language }) => {
     await expect(failure).toContainText("NAN_LOSS", { timeout: 600_000 });
     await person.shoot(`attempts-${language}`, { fullPage: true });
   });
+
+  await test.step("a new model begins with its answers, under another name", async () => {
+    await page.getByRole("link", { name: t.tasks.newWithAnswers }).click();
+    await expect(page.getByRole("textbox", { name: t.wizard.modelParams })).toContainText("code_list");
+    await expect(page.getByRole("textbox", { name: t.wizard.modelName })).toHaveValue("");
+    await person.shoot(`failure-again-${language}`);
+  });
 });

@@ -224,6 +224,8 @@ export const en: Words = {
     releaseConfirm:
       "The model becomes a numbered version of the library. It cannot be released again, nor the task deleted.",
     startConfirm: "The training begins again from 0.",
+    newWithAnswers: "New model with these answers",
+    retrainWithAnswers: "Retrain with these answers",
     released: (version) => `Released as ${version}`,
     attempt: (n) => `attempt ${n}`,
     details: "Task",

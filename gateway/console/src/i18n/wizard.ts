@@ -53,6 +53,7 @@ const zh = {
   draftOf: (name: string, step: string, when: string) => `模型名称：${name || "（未填）"}；停留在“${step}”；保存于 ${when}。`,
   resume: "继续草稿",
   restart: "重新开始",
+  restartOfTask: "改用该任务的答案",
   restartSure: "草稿中的答案将被删除，无法恢复。",
   keeping: {
     kept: "答案已保存为草稿",
@@ -127,6 +128,7 @@ const en: WizardWords = {
   draftOf: (name, step, when) => `Model name: ${name || "(none yet)"}; at “${step}”; saved ${when}.`,
   resume: "Resume the draft",
   restart: "Start over",
+  restartOfTask: "Start over with the task's answers",
   restartSure: "The draft's answers will be deleted for good.",
   keeping: {
     kept: "Answers are saved as a draft",

@@ -269,6 +269,8 @@ export const zh = {
     deleteConfirm: "将删除该任务及其日志、检查点和权重，且无法恢复。",
     releaseConfirm: "将把该模型发布到模型库并生成新的版本号。发布后不可再次发布，也不能删除该任务。",
     startConfirm: "将从 0 开始新的训练。",
+    newWithAnswers: "用这些答案新建模型",
+    retrainWithAnswers: "用这些答案重新训练",
     released: (version: string) => `已发布为 ${version}`,
     attempt: (n: number) => `第 ${n} 次运行`,
     details: "任务信息",

@@ -122,6 +122,7 @@ function Paths({ dataset }: { dataset: string }): ReactNode {
           size="small"
           rowKey="name"
           pagination={false}
+          scroll={{ x: "max-content" }}
           dataSource={dataPaths}
           columns={[
             {
@@ -154,7 +155,14 @@ function Paths({ dataset }: { dataset: string }): ReactNode {
             { title: t.common.description, dataIndex: "description" },
             { title: t.common.updateTime, render: (_, path) => time(path.updateTime, language) },
             ...(may("ROLE_ENGINEER")
-              ? [{ title: t.common.actions, render: (_: unknown, path: Path) => <PathActions path={path} /> }]
+              ? [
+                  {
+                    title: t.common.actions,
+                    // In sight whatever the others take.
+                    fixed: "right" as const,
+                    render: (_: unknown, path: Path) => <PathActions path={path} />,
+                  },
+                ]
               : []),
           ]}
         />

@@ -72,18 +72,21 @@ export default function ImportReport(): ReactNode {
   return (
     <Page
       title={words.titleOfOne(`${dataset} / ${path}`)}
-      actions={(["csv", "json"] as const).map((suffix) => (
-        <Button
-          key={suffix}
-          icon={<DownloadOutlined />}
-          loading={busy}
-          onClick={() => {
-            download(suffix);
-          }}
-        >
-          {words.download(suffix.toUpperCase())}
-        </Button>
-      ))}
+      actions={
+        known.data &&
+        (["csv", "json"] as const).map((suffix) => (
+          <Button
+            key={suffix}
+            icon={<DownloadOutlined />}
+            loading={busy}
+            onClick={() => {
+              download(suffix);
+            }}
+          >
+            {words.download(suffix.toUpperCase())}
+          </Button>
+        ))
+      }
     >
       <Answered query={known}>
         {(one) => (

@@ -2,6 +2,7 @@ import { Alert } from "antd";
 import { Suspense, useState, type ReactNode } from "react";
 import { Link, useParams } from "react-router";
 import { lastPart } from "../../api/names";
+import { useSession } from "../../api/session";
 import { useSpeech } from "../../i18n";
 import { deferred, whenIdle } from "../../ui/deferred";
 import { Page } from "../../ui/Page";
@@ -10,7 +11,7 @@ import { FailureCard } from "./FailureCard";
 import { NetworkCurve } from "./NetworkCurve";
 import { OverlapAlert } from "./overlap";
 import { Stages } from "./Stages";
-import { taskTitle } from "./task";
+import { taskTitle, wizardOf } from "./task";
 import { TaskActions } from "./TaskActions";
 import { TaskProgressCard } from "./TaskProgressCard";
 import { StateTag } from "./TaskStatus";
@@ -23,12 +24,14 @@ const TaskHistory = deferred(() => whenIdle().then(() => import("./TaskHistory")
 /** 训练任务监控: what one task does at this moment. */
 export default function Monitor(): ReactNode {
   const { t } = useSpeech();
+  const { may } = useSession();
   const { task: id = "" } = useParams();
   const { data: task, error, reload } = useTask(id);
   const [chosen, setChosen] = useState<number>();
   if (!task)
     return <Page title={t.monitor.title}>{error ? <Failure error={error} retry={reload} /> : <Loading />}</Page>;
   const attempt = chosen ?? task.attempt;
+  const wizard = wizardOf(task);
   return (
     <Page
       title={taskTitle(task)}
@@ -37,6 +40,11 @@ export default function Monitor(): ReactNode {
           <StateTag task={task} />
           {task.modelVersion && <span>{lastPart(task.modelVersion)}</span>}
           {task.report && <Link to={`/reports/${lastPart(task.report)}`}>{t.tasks.report}</Link>}
+          {wizard && may("ROLE_ENGINEER") && (
+            <Link to={wizard}>
+              {task.training?.parentVersion ? t.tasks.retrainWithAnswers : t.tasks.newWithAnswers}
+            </Link>
+          )}
           <TaskActions task={task} />
         </>
       }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { action, operations, type Task } from "./task";
+import { action, operations, wizardOf, type Task } from "./task";
 
 describe("what a state allows (T)", () => {
   const task = (state: Task["state"], kind: "training" | "prediction" = "training") =>
@@ -18,6 +18,24 @@ describe("what a state allows (T)", () => {
   it("a prediction is never released, and what is ending is left to end", () => {
     expect(operations(task("TASK_STATE_COMPLETED", "prediction"))).toEqual(["delete"]);
     expect(operations({ ...task("TASK_STATE_TRAINING"), terminating: true })).toEqual([]);
+  });
+});
+
+describe("a new model with a training's answers", () => {
+  const task = (state: Task["state"], parentVersion = "") =>
+    ({ name: "tasks/7f3a", state, training: { parentVersion } }) as unknown as Task;
+  it("is offered where the training made none", () => {
+    expect(wizardOf(task("TASK_STATE_FAILED"))).toBe("/new?task=7f3a");
+    expect(wizardOf(task("TASK_STATE_TERMINATED"))).toBe("/new?task=7f3a");
+    expect(wizardOf(task("TASK_STATE_TRAINING"))).toBeUndefined();
+    expect(wizardOf(task("TASK_STATE_COMPLETED"))).toBeUndefined();
+    expect(wizardOf({ ...task("TASK_STATE_FAILED"), training: undefined })).toBeUndefined();
+  });
+  it("is a retraining where that was one", () => {
+    const address = wizardOf(task("TASK_STATE_FAILED", "models/panel/versions/v3.01")) ?? "";
+    const search = new URLSearchParams(address.slice("/new?".length));
+    expect(search.get("parent")).toBe("models/panel/versions/v3.01");
+    expect(search.get("task")).toBe("7f3a");
   });
 });
 

@@ -25,6 +25,14 @@ export function operations(task: Task): Operation[] {
   return OPERATIONS[task.state].filter((operation) => operation !== "release" || task.training !== undefined);
 }
 
+/** Where the wizard begins with the answers of a training that made no model; undefined for other tasks. */
+export function wizardOf({ name, state, training }: Task): string | undefined {
+  if (!training || (state !== "TASK_STATE_FAILED" && state !== "TASK_STATE_TERMINATED")) return undefined;
+  const search = new URLSearchParams({ task: lastPart(name) });
+  if (training.parentVersion) search.set("parent", training.parentVersion);
+  return `/new?${search.toString()}`;
+}
+
 export type Action = "submitted" | "startedAgain" | "began" | "completed" | "failed" | "terminated" | "released";
 
 /** What was done that brought a task into a state (M6). */

@@ -11,7 +11,7 @@ import { Page } from "../../ui/Page";
 import { Failure, Loading } from "../../ui/states";
 import { useAction } from "../../ui/useAction";
 import { draftId, draftStore, keptOf, type Draft, type Kept } from "./drafts";
-import { retrainingSpec, type Spec } from "./wizard";
+import { answersOf, retrainingSpec, type Spec } from "./wizard";
 import { Wizard } from "./Wizard";
 
 const FIRST: Spec = {
@@ -25,17 +25,28 @@ const FIRST: Spec = {
   },
 };
 
-/** 新建模型: four steps and a summary, from the start, from a version's answers (W13) or from a draft (W14). */
+/**
+ * 新建模型: four steps and a summary, from the start, from the answers of a version (W13) or of a training that made
+ * none, or from a draft (W14).
+ */
 export default function NewModel(): ReactNode {
   const [search] = useSearchParams();
   const parent = search.get("parent") ?? "";
+  const task = search.get("task") ?? "";
   // A draft that another window has kept is read anew.
   const [round, setRound] = useState(0);
-  return <Beginning key={`${parent} ${round}`} parent={parent} onAgain={() => { setRound(round + 1); }} />;
+  return (
+    <Beginning
+      key={`${parent} ${task} ${round}`}
+      parent={parent}
+      task={task}
+      onAgain={() => { setRound(round + 1); }}
+    />
+  );
 }
 
 /** Reads what the wizard may begin with. What fails or changes later takes no answer from the screen. */
-function Beginning({ parent, onAgain }: { parent: string; onAgain: () => void }): ReactNode {
+function Beginning({ parent, task, onAgain }: { parent: string; task: string; onAgain: () => void }): ReactNode {
   const { t } = useSpeech();
   const id = draftId(parent);
   const retraining = useApiQuery(
@@ -46,13 +57,18 @@ function Beginning({ parent, onAgain }: { parent: string; onAgain: () => void })
     },
     { enabled: parent !== "", forget: true },
   );
+  const former = useApiQuery(
+    ["tasks", task, "answers"],
+    (signal) => api.get("/v1/tasks/{task}", { path: { task }, signal }),
+    { enabled: task !== "", forget: true },
+  );
   const draft = useApiQuery(
     ["drafts", id],
     (signal) => api.get("/v1/drafts/{draft}", { path: { draft: id }, signal }),
     { forget: true },
   );
   const title = parent ? t.wizard.retrainTitle(shortVersion(parent)) : t.wizard.title;
-  const failed = [retraining, draft].find((query) => query.error && !query.data);
+  const failed = [retraining, former, draft].find((query) => query.error && !query.data);
   if (failed?.error) {
     return (
       <Page title={title}>
@@ -60,9 +76,16 @@ function Beginning({ parent, onAgain }: { parent: string; onAgain: () => void })
       </Page>
     );
   }
-  if (!draft.data || (parent && !retraining.data)) return <Loading />;
+  if (!draft.data || (parent && !retraining.data) || (task && !former.data)) return <Loading />;
   return (
-    <Opened title={title} parent={parent} found={draft.data} retraining={retraining.data} onAgain={onAgain} />
+    <Opened
+      title={title}
+      parent={parent}
+      found={draft.data}
+      retraining={retraining.data}
+      former={former.data?.training}
+      onAgain={onAgain}
+    />
   );
 }
 
@@ -71,11 +94,13 @@ interface OpenedProps {
   parent: string;
   found: Draft;
   retraining: Schemas["DraftRetrainingResponse"] | undefined;
+  /** Of the training whose answers are taken. */
+  former: Schemas["TrainingSpec"] | undefined;
   onAgain: () => void;
 }
 
 /** The wizard; where there is a draft, once somebody has chosen what to begin with. */
-function Opened({ title, parent, found, retraining, onAgain }: OpenedProps): ReactNode {
+function Opened({ title, parent, found, retraining, former, onAgain }: OpenedProps): ReactNode {
   /** Decided once: what is read again later is what this page has kept. */
   const [begun, setBegun] = useState<{ etag: string; kept: Kept | undefined } | undefined>(() =>
     keptOf(found) ? undefined : { etag: "", kept: undefined },
@@ -85,12 +110,14 @@ function Opened({ title, parent, found, retraining, onAgain }: OpenedProps): Rea
       <DraftFound
         draft={found}
         title={title}
+        ofTask={former !== undefined}
         onResume={() => { setBegun({ etag: found.etag, kept: keptOf(found) }); }}
         onRestart={() => { setBegun({ etag: "", kept: undefined }); }}
       />
     );
   }
-  const pristine = retraining?.task?.training ? retrainingSpec(retraining.task.training) : FIRST;
+  const ofParent = retraining?.task?.training ? retrainingSpec(retraining.task.training) : FIRST;
+  const pristine = former ? answersOf(former) : ofParent;
   return (
     <Wizard
       start={begun.kept ? retrainingSpec(begun.kept.training) : pristine}
@@ -108,11 +135,14 @@ function Opened({ title, parent, found, retraining, onAgain }: OpenedProps): Rea
 function DraftFound({
   draft,
   title,
+  ofTask,
   onResume,
   onRestart,
 }: {
   draft: Draft;
   title: string;
+  /** Whether starting over is with the answers of a training. */
+  ofTask: boolean;
   onResume: () => void;
   onRestart: () => void;
 }): ReactNode {
@@ -134,7 +164,7 @@ function DraftFound({
               if (await act(() => draftStore(lastPart(draft.name)).remove())) onRestart();
             }}
           >
-            <Button>{words.restart}</Button>
+            <Button>{ofTask ? words.restartOfTask : words.restart}</Button>
           </Popconfirm>
         </div>
       </Card>

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Schemas } from "../../api/client";
 import { isSound, textOf } from "../../ui/json";
 import {
+  answersOf,
   withDefaults,
   retrainingSpec,
   updatedSpec,
@@ -50,8 +51,9 @@ describe("what is shown is what is sent (W3a)", () => {
     expect([isSound(""), isSound(" \n"), isSound("{"), isSound("{}")]).toEqual([false, false, false, true]);
   });
 
-  it("leaves the model parameters of a business image to the image (W2)", () => {
+  it("leaves model parameters and environment of a business image to the image (W2)", () => {
     expect(withDefaults({}, VERSION, true).modelParamsJson).toBe("");
+    expect(withDefaults({ productionEnvironment: "p" }, VERSION, true).productionEnvironment).toBe("");
   });
 
   it("lets an untouched or restored default follow the image version that is chosen", () => {
@@ -72,6 +74,54 @@ describe("what is shown is what is sent (W3a)", () => {
       warmStart: true,
       acknowledgeMissingTrainingPaths: false,
     });
+  });
+});
+
+describe("the answers of a training that made no model", () => {
+  const training: Schemas["TrainingSpec"] = {
+    modelName: "panel",
+    algorithmImageVersion: "algorithmImages/surface/versions/v3.0",
+    productionEnvironment: "productionEnvironments/fab",
+    dataPaths: ["datasets/d/paths/p"],
+    computeResource: "computeResources/cpu",
+    modelParamsJson: "",
+    trainingParamsJson: '{"classification": {"base_lr": 1e30}}',
+    preprocessing: { trainFraction: 0.7, filterResolution: true, augmentations: [] },
+    trainSegmentation: false,
+    seed: "42",
+    parentVersion: "",
+    warmStart: false,
+    acknowledgeMissingTrainingPaths: true,
+    snapshots: ["datasets/d/paths/p/snapshots/0"],
+    modelParams: VERSION.defaultModelParams,
+    trainingParams: VERSION.defaultTrainingParams,
+    targetMajor: 1,
+  };
+
+  it("are taken but for its name, which it holds, its seed, and what was acknowledged (W1, W4)", () => {
+    const answers = answersOf(training);
+    expect(answers).toMatchObject({
+      modelName: "",
+      algorithmImageVersion: training.algorithmImageVersion,
+      productionEnvironment: training.productionEnvironment,
+      dataPaths: training.dataPaths,
+      computeResource: training.computeResource,
+      trainingParamsJson: training.trainingParamsJson,
+      preprocessing: training.preprocessing,
+      acknowledgeMissingTrainingPaths: false,
+    });
+    for (const name of ["seed", "snapshots", "modelParams", "trainingParams", "targetMajor"])
+      expect(answers).not.toHaveProperty(name);
+  });
+
+  it("have the parameters that the servers took where none were written (W3)", () => {
+    expect(answersOf(training).modelParamsJson).toBe(STANDARD);
+    expect(answersOf({ ...training, modelParams: undefined }).modelParamsJson).toBeUndefined();
+  });
+
+  it("name the model that is retrained (W13)", () => {
+    const parentVersion = "models/panel/versions/v3.01";
+    expect(answersOf({ ...training, parentVersion })).toMatchObject({ modelName: "panel", parentVersion });
   });
 });
 

@@ -23,7 +23,7 @@ export function changedText(text: string, standard: string): string | undefined 
   return text === standard ? undefined : text;
 }
 
-/** The answers with every default that is on screen written out. A business image fixes its model parameters (W2). */
+/** The answers with every default that is on screen written out. A business image brings its own (W2). */
 export function withDefaults(
   spec: Spec,
   version: Partial<Schemas["AlgorithmImageVersion"]> | undefined,
@@ -32,6 +32,7 @@ export function withDefaults(
   if (!version) return spec;
   return {
     ...spec,
+    ...(business ? { productionEnvironment: "" } : {}),
     modelParamsJson: business ? "" : editorText(spec.modelParamsJson, textOf(version.defaultModelParams)),
     trainingParamsJson: editorText(spec.trainingParamsJson, textOf(version.defaultTrainingParams)),
   };
@@ -45,6 +46,27 @@ export function retrainingSpec(draft: Spec): Spec {
     trainingParamsJson: draft.trainingParamsJson || undefined,
     acknowledgeMissingTrainingPaths: false,
   };
+}
+
+/**
+ * The answers of a training that made no model. It holds its name (W1), and a seed is drawn anew; parameters that were
+ * left to the servers are those that they took.
+ */
+export function answersOf(training: Schemas["TrainingSpec"]): Spec {
+  const text = (written: string, taken: unknown) => written || (taken === undefined ? "" : textOf(taken));
+  return retrainingSpec({
+    modelName: training.parentVersion && training.modelName,
+    algorithmImageVersion: training.algorithmImageVersion,
+    productionEnvironment: training.productionEnvironment,
+    dataPaths: training.dataPaths,
+    computeResource: training.computeResource,
+    modelParamsJson: text(training.modelParamsJson, training.modelParams),
+    trainingParamsJson: text(training.trainingParamsJson, training.trainingParams),
+    preprocessing: training.preprocessing,
+    trainSegmentation: training.trainSegmentation,
+    parentVersion: training.parentVersion,
+    warmStart: training.warmStart,
+  });
 }
 
 /** The first `num_of_classes` codes are the classifier's, the rest special defects (W3). */
