@@ -248,15 +248,14 @@ export const en: Words = {
       STAGE_STATE_SKIPPED: "Off",
       STAGE_STATE_FAILED: "Failed",
     },
-    samples: (n) => `${n} images`,
+    samples: (n) => `${n} samples`,
     nonconforming: (n) => `${n} nonconforming`,
     nonconformingTitle: "Nonconforming samples",
-    split: (train, validation) => `${train} train · ${validation} validation`,
+    split: (train, validation) => `${train} training · ${validation} validation`,
     contactSheet: "See the augmentation",
     contactSheetHint:
       "A row is a picture with its code; a column is what one augmentation does, " +
       "and the last ones what the network sees.",
-    elapsed: "Elapsed",
     remaining: "Remaining",
     expectedEnd: "Expected end",
     endTime: "Ended at",
@@ -419,7 +418,6 @@ export const en: Words = {
     path: "Data path",
     valid: "valid",
     invalid: "invalid",
-    count: "Images",
     locked: "locked",
     lockedHint: "A retraining keeps the paths that the model was made with",
     remove: "Remove",
@@ -561,9 +559,9 @@ export const en: Words = {
   datasets: {
     title: "Datasets",
     paths: "Data paths",
-    samples: "Images",
+    samples: "Samples",
     masks: "Masks",
-    codes: "Images per code",
+    codes: "Samples per code",
     empty: "No dataset yet. Import images here, or with the command loupe data import.",
     dataset: "Dataset",
     group: "Group",
@@ -577,7 +575,7 @@ export const en: Words = {
       "A folder for each defect code; masks as .mask.png or _mask.png beside, or as .png beside .jpg; " +
       "groups in groups.csv (columns file and group, or panel, tile, lot)",
     chooseFolder: "Choose a folder",
-    foundImages: (n) => `${n} images found`,
+    foundImages: (n) => `${n} samples found`,
     foundGroups: (n, column) => `${n} groups (column ${column})`,
     groupsNoFile: (header) => `groups.csv has no column for the file: its header is “${header}”; name the column file`,
     groupsNoGroup: (header) =>
@@ -635,7 +633,7 @@ export const en: Words = {
     restoreAs: "Name after restoring",
     restored: (path) => `${path} is restored`,
     purge: "Purge",
-    purgeConfirm: "The path and its list of images are gone for good.",
+    purgeConfirm: "The path and its list of samples are gone for good.",
     apply: "Apply corrections",
   },
   images: {

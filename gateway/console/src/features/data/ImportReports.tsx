@@ -31,7 +31,7 @@ export default function ImportReports(): ReactNode {
       title={words.titleOf(`${dataset} / ${path}`)}
       actions={
         <Link to={`/datasets/${dataset}/${path}`}>
-          <Button icon={<PictureOutlined />}>{t.datasets.samples}</Button>
+          <Button icon={<PictureOutlined />}>{t.report.gallery}</Button>
         </Link>
       }
     >

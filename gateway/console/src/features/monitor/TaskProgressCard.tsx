@@ -35,7 +35,7 @@ export function TaskProgressCard({ task }: { task: Task }): ReactNode {
         aria-label={t.tasks.progress}
       />
       <div className="facts" style={{ marginTop: 8 }}>
-        <Fact label={t.monitor.elapsed} value={duration(runtimeS(task, now), language)} />
+        <Fact label={t.tasks.duration} value={duration(runtimeS(task, now), language)} />
         {running && (
           <Fact
             label={t.monitor.remaining}

@@ -107,7 +107,7 @@ export function PathStep({
             },
           },
           {
-            title: t.wizard.count,
+            title: t.datasets.samples,
             align: "right",
             render: (_, name) => {
               const path = all.find((one) => one.name === name);
