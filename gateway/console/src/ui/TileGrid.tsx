@@ -97,9 +97,17 @@ const Tile = memo(function Tile({ index, item, onOpen, onMove, draw }: TileProps
   );
 });
 
-/** A tile's picture. It is requested when the tile stays in the window for a moment, not while people scroll past. */
+/** A tile's picture; its alternative text in its place where it cannot be had. */
 export function Thumbnail({ src, alt }: { src: string; alt: string }): ReactNode {
+  return <Picture key={src} src={src} alt={alt} />;
+}
+
+/** Requested when the tile stays in the window for a moment, not while people scroll past; tried again once. */
+function Picture({ src, alt }: { src: string; alt: string }): ReactNode {
   const picture = useRef<HTMLImageElement>(null);
+  const told = useRef<HTMLSpanElement>(null);
+  const [isSecond, setIsSecond] = useState(false);
+  const [failed, setFailed] = useState(false);
   useEffect(() => {
     const image = picture.current;
     const timer = setTimeout(() => {
@@ -110,6 +118,39 @@ export function Thumbnail({ src, alt }: { src: string; alt: string }): ReactNode
       // What is out of sight is not waited for: its request would keep the others waiting.
       image?.removeAttribute("src");
     };
-  }, [src]);
-  return <img ref={picture} className="tile-picture" decoding="async" alt={alt} />;
+  }, [src, isSecond]);
+  useEffect(() => {
+    if (!failed || isSecond || !told.current) return;
+    let left = false;
+    const sight = new IntersectionObserver((changes) => {
+      const isSeen = changes.at(-1)?.isIntersecting === true;
+      if (isSeen && left) {
+        setIsSecond(true);
+        setFailed(false);
+      }
+      left ||= !isSeen;
+    });
+    sight.observe(told.current);
+    return () => {
+      sight.disconnect();
+    };
+  }, [failed, isSecond]);
+  if (failed) {
+    return (
+      <span ref={told} className="tile-lost">
+        {alt}
+      </span>
+    );
+  }
+  return (
+    <img
+      ref={picture}
+      className="tile-picture"
+      decoding="async"
+      alt={alt}
+      onError={() => {
+        setFailed(true);
+      }}
+    />
+  );
 }
