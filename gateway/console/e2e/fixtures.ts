@@ -141,8 +141,8 @@ export class Person {
     }, `${option} is chosen as ${label}`).toPass();
   }
 
-  /** Imports a folder that is chosen, as the data path `line-1`; returns the link to the report once that is kept. */
-  async importFolder(folder: string, dataset: string): Promise<Locator> {
+  /** Chooses a folder to be imported as the data path `line-1`; returns the dialog. */
+  async chooseFolder(folder: string, dataset: string): Promise<Locator> {
     const { page, t } = this;
     await page.goto("/datasets");
     await this.button(t.datasets.import).first().click();
@@ -152,8 +152,14 @@ export class Person {
     const asked = page.waitForEvent("filechooser");
     await form.getByRole("button", { name: named(t.datasets.chooseFolder) }).click();
     await (await asked).setFiles(folder);
+    return form;
+  }
+
+  /** Imports a folder as the data path `line-1`; returns the link to the report once that is kept. */
+  async importFolder(folder: string, dataset: string): Promise<Locator> {
+    const form = await this.chooseFolder(folder, dataset);
     await form.locator(".ant-modal-footer .ant-btn-primary").click();
-    const report = form.getByRole("link", { name: t.datasets.reportSaved });
+    const report = form.getByRole("link", { name: this.t.datasets.reportSaved });
     await expect(report).toBeVisible();
     return report;
   }

@@ -1,4 +1,4 @@
-/** The report of an import: kept after its dialog is closed, filtered, downloaded (D7). */
+/** The report of an import: kept after its dialog is closed, filtered, downloaded (D7); what is asked first (D6). */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { deflateSync, crc32 } from "node:zlib";
@@ -7,7 +7,7 @@ import { expect, test } from "./fixtures";
 import { FOLDER } from "./stack";
 
 /** A grey PNG of 64 by 48 pixels, other ones for each seed. */
-function png(seed: number): Buffer {
+function png(seed: number, bits: 8 | 16 = 8): Buffer {
   const chunk = (kind: string, data: Buffer) => {
     const body = Buffer.concat([Buffer.from(kind), data]);
     const [size, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
@@ -15,9 +15,10 @@ function png(seed: number): Buffer {
     sum.writeUInt32BE(crc32(body));
     return Buffer.concat([size, body, sum]);
   };
-  const header = Buffer.from([0, 0, 0, 64, 0, 0, 0, 48, 8, 0, 0, 0, 0]);
-  const rows = Buffer.alloc(48 * 65);
-  for (let at = 0; at < rows.length; at += 1) rows[at] = at % 65 ? (at * seed + (at >> 3)) & 255 : 0;
+  const header = Buffer.from([0, 0, 0, 64, 0, 0, 0, 48, bits, 0, 0, 0, 0]);
+  const rowBytes = 1 + (64 * bits) / 8;
+  const rows = Buffer.alloc(48 * rowBytes);
+  for (let at = 0; at < rows.length; at += 1) rows[at] = at % rowBytes ? (at * seed + (at >> 3)) & 255 : 0;
   const signature = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
   const end = chunk("IEND", Buffer.alloc(0));
   return Buffer.concat([signature, chunk("IHDR", header), chunk("IDAT", deflateSync(rows)), end]);
@@ -89,4 +90,23 @@ test("a person looks at the report of an import", async ({ page, person, languag
     await page.getByRole("table").getByRole("link").first().click();
     await expect(row("TTFBS/empty.png")).toBeVisible();
   });
+});
+
+test("a person is asked how many of 16 bits are significant, and shown the command that scales", async ({
+  person,
+  language,
+}) => {
+  const words = importWords[language];
+  const folder = join(FOLDER, language, "deep");
+  mkdirSync(join(folder, "TPFIP"), { recursive: true });
+  writeFileSync(join(folder, "TPFIP/a.png"), png(7, 16));
+  const form = await person.chooseFolder(folder, `deep-${language}`);
+  const start = form.locator(".ant-modal-footer .ant-btn-primary");
+  await expect(form.getByText(words.deepQuestion("TPFIP/a.png"))).toBeVisible();
+  await expect(start).toBeEnabled();
+  await form.getByRole("radio", { name: words.fewBits(12), exact: true }).check();
+  const command = `loupe data import deep --dataset deep-${language} --path line-1 --bits 12`;
+  await expect(form.getByText(command)).toBeVisible();
+  await expect(start).toBeDisabled();
+  await person.shoot(`import-bits-${language}`);
 });
