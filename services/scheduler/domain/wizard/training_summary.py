@@ -9,7 +9,7 @@ from services.scheduler.domain.job import JobKind, Network
 from services.scheduler.domain.queue import WaitCause, wait_cause
 from services.scheduler.domain.spec import TrainingSpec
 from services.scheduler.domain.wizard.registry_data import CodeCount, CodeParts, RegistryData
-from services.scheduler.domain.wizard.run_length import epochs, expected_sides, training_sides
+from services.scheduler.domain.wizard.run_length import epochs, expected_sides, network_sides
 from services.scheduler.domain.wizard.training_params import NetworkParams
 from services.scheduler.domain.workers import KnownWorker, Presence
 
@@ -103,7 +103,7 @@ def network_plans(
 ) -> tuple[NetworkPlan, ...]:
     """The networks in the order of training; `measured` has the images/s of finished trainings."""
     counts = facts.code_counts(spec.data_paths)
-    sides = training_sides(spec.code_list, spec.num_of_classes, counts, spec.preprocessing.train_fraction)
+    sides = network_sides(spec.code_list, spec.num_of_classes, counts, spec.preprocessing.train_fraction)
     plans = []
     for level, network in _LEVELS.items():
         if level not in spec.training_params:
@@ -116,8 +116,8 @@ def network_plans(
                 name=spec.classification_network if network is Network.CLASSIFICATION else "",
                 max_iter=params.max_iter,
                 batch_size=params.batch_size,
-                train=sides[level],
-                epochs=epochs(params, sides[level]),
+                train=sides[level].train,
+                epochs=epochs(params, sides[level].train),
                 images_per_s=median(paces) if paces else 0.0,
                 measured=len(paces),
             )
