@@ -912,8 +912,23 @@ def test_p7_what_was_trained_with_is_left_out_on_demand() -> None:
         assert "4 of 9" in told
         assert "5 are judged" in told
         assert examination.spec.exclude_training_overlap
-    nothing = over(overlap=TrainingOverlap(9, 3, 1, 9), exclude_training_overlap=True)
-    only(nothing, "exclude_training_overlap", "NOTHING_LEFT")
+    all_of_them = TrainingOverlap(9, 3, 1, 9)
+    facts = replace(FACTS, training_overlap=all_of_them)
+    only(predict(facts, exclude_training_overlap=True), "exclude_training_overlap", "NOTHING_LEFT")
+    told = only(predict(facts), "acknowledge_training_overlap", "UNACKNOWLEDGED_TRAINING_OVERLAP")
+    assert "nothing would be left" in told
+    assert "leave these out" not in told
+
+
+@pytest.mark.parametrize("exclude", [False, True])
+def test_p7_a_bank_that_was_trained_with_wholly_is_refused_at_once(exclude: bool) -> None:  # noqa: FBT001
+    """To leave everything out is no way on: who was offered it met a second refusal."""
+    nothing = over(overlap=TrainingOverlap(9, 3, 1, 9), exclude_training_overlap=exclude)
+    told = only(nothing, "question_bank", "NOTHING_LEFT")
+    assert "all 9 samples of questionBanks/june" in told
+
+
+def test_p7_an_overlap_of_nothing_is_none() -> None:
     assert not over(overlap=TrainingOverlap(9, 0, 0, 0), exclude_training_overlap=True).findings
 
 
