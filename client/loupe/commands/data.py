@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 from loupe import names
+from loupe.camera_bits import CAMERA_BITS
 from loupe.client import pages
 from loupe.commands import data_bin, import_reports
 from loupe.commands.session import Output, Session, remote
-from loupe.deep_pictures import BITS
 from loupe.folders import FolderListing, ImportOptions
 from loupe.import_report import Line, report_lines, used_count
 from loupe.importing import ImportOutcome, ImportProgress, ImportResult
@@ -101,7 +101,7 @@ def _expression(
 )
 @click.option(
     "--bits",
-    type=click.Choice([str(bits) for bits in BITS]),
+    type=click.Choice([str(bits) for bits in CAMERA_BITS]),
     default=None,
     callback=lambda _context, _parameter, value: int(value or 0),
     help="Of the grey values in files of 16 bits, if the camera has fewer. Kept with the path.",
