@@ -2793,6 +2793,18 @@ export interface components {
             /** Format: int64 */
             count: string;
         };
+        /** @description What of an input specification decides how long a training image takes. */
+        InputSize: {
+            /** Format: int32 */
+            width: number;
+            /** Format: int32 */
+            height: number;
+            /**
+             * Format: int32
+             * @description 1: images are seen whole; else through windows of an image of so many times the width and height.
+             */
+            detail: number;
+        };
         /**
          * @description What the network is fed, and which originals conform. Preprocessing is the same in training, evaluation and export.
          *     What is 0 or empty in a request has its default; answers hold the default itself.
@@ -3220,7 +3232,7 @@ export interface components {
             epochs: number;
             /**
              * Format: double
-             * @description Median of the latest trainings with this resource and input; 0: none was measured yet.
+             * @description Median of the latest trainings with this resource and input; 0: none was measured yet, nor with a similar input.
              */
             imagesPerS: number;
             /**
@@ -3228,6 +3240,12 @@ export interface components {
              * @description How many trainings that is the median of.
              */
             measuredCount: number;
+            /**
+             * @description Set where no training with this input was measured, but some with that one: images_per_s is estimated from
+             *     theirs, in inverse proportion to the pixels of a training input. Never one with more than 16 times the pixels, or
+             *     less than a sixteenth.
+             */
+            scaledFrom?: components["schemas"]["InputSize"];
         };
         /** @description A sample that the resolution filter set aside, or that could not be read (D4). */
         NonconformingSample: {
@@ -4334,7 +4352,7 @@ export interface components {
             takes?: components["schemas"]["Amounts"];
             /**
              * @description Of all networks, with their validations; without waiting, preprocessing and evaluation. Absent while one of the
-             *     networks was not measured with this resource and input.
+             *     networks was not measured with this resource. An estimate from another input where a network has `scaled_from`.
              * @example 3.5s
              */
             estimatedDuration?: string;
