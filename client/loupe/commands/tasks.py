@@ -74,13 +74,19 @@ async def task(session: Session, task_name: str) -> None:
 async def history(session: Session, task_name: str) -> None:
     """Show the states that a task entered, when, and who caused it (M6).
 
-    Of TERMINATED who asked for it. A deleted task has none: `loupe events` tells who deleted it.
+    TERMINATING is when somebody asked for its end; TERMINATED, when it had ended, names them too. A deleted
+    task has none: `loupe events` tells who deleted it.
     """
     found = await session.client.tasks.ListTaskTransitions(
         task_service_pb2.ListTaskTransitionsRequest(name=await session.client.resolve_task(task_name))
     )
     rows = [
-        (local_time(one.time), enum_word(task_pb2.TaskState, one.to), one.cause, str(one.attempt))
+        (
+            local_time(one.time),
+            "TERMINATING" if one.termination_requested else enum_word(task_pb2.TaskState, one.to),
+            one.cause,
+            str(one.attempt),
+        )
         for one in found.transitions
     ]
     session.out.answer(message_json(found), table("TIME", "STATE", "BY", "ATTEMPT", rows=rows))

@@ -4165,7 +4165,10 @@ export interface components {
          * @enum {string}
          */
         TaskState: "TASK_STATE_UNSPECIFIED" | "TASK_STATE_WAITING" | "TASK_STATE_TRAINING" | "TASK_STATE_TERMINATED" | "TASK_STATE_COMPLETED" | "TASK_STATE_FAILED" | "TASK_STATE_RELEASED" | "TASK_STATE_PREDICTING" | "TASK_STATE_PACKAGING";
-        /** @description One change of a task's state; together they are its history, and each is an event on NATS too. */
+        /**
+         * @description One change of a task's state, or a request to terminate it; together they are its history. Each change is an event on
+         *     NATS too.
+         */
         TaskTransition: {
             task: string;
             /** Format: int64 */
@@ -4178,6 +4181,8 @@ export interface components {
             cause: string;
             /** Format: int32 */
             attempt: number;
+            /** @description A user asked for the task's end; `from` and `to` are the state in which it stays until its process has ended (T2). */
+            terminationRequested: boolean;
         };
         /**
          * @description * `TASK_TYPE_UNSPECIFIED`
