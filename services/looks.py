@@ -9,6 +9,27 @@ from typing import Any, Self
 
 MOST_LOOKS = 20
 """A training looks at the validation split so often at most; less often where a look takes long."""
+SEGMENTATION_WINDOWS = 4
+"""A look at an image with detail costs segmentation as much as so many of its windows."""
+
+
+def look_interval(max_iter: int, batch_size: int, validation_inputs: int) -> int:
+    """Iterations between looks: at most MOST_LOOKS in all, and never more than some 5 % of the time.
+
+    A validation input costs about a third of a training input: forward only.
+    """
+    affordable = validation_inputs / 3 / (0.05 * batch_size)
+    return max(1, -(-max_iter // MOST_LOOKS), round(affordable))
+
+
+def look_count(max_iter: int, interval: int) -> int:
+    """Looks of a training that does not end early; the last one is after its last iteration."""
+    return -(-max_iter // interval)
+
+
+def can_end_early(patience: int, looks: int) -> bool:
+    """The first look is always the best so far, and the last one ends the training anyway."""
+    return 0 < patience <= looks - 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ of `loupe.errors`, with its reason and its violations.
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
@@ -142,8 +141,7 @@ class AsyncLoupe:
         result = await SampleImport(self.datasets, on_progress).run(
             listing, dataset=names.resource("datasets", dataset), path=path, description=description
         )
-        report, fault = await keep_report(self.datasets, listing, result)
-        return replace(result, report=report, report_fault=fault)
+        return await keep_report(self.datasets, listing, result)
 
     async def resolve_task(self, text: str) -> str:
         """The name of the task that `tasks/<id>`, an id or the beginning of exactly one id means."""

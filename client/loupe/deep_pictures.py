@@ -14,8 +14,6 @@ from loupe.unusable import Unusable, fact_of
 from loupe.walking import read_file
 
 _CONTAINER_BITS = 16
-BITS = (10, 12, 14)
-"""What --bits takes."""
 KINDS = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
 """Files that can hold 16 bits, by their suffix."""
 _ORIENTATION_TAG, _PHOTOMETRIC_TAG, _BITS_TAG, _WHITE_IS_ZERO = 0x0112, 262, 258, 0

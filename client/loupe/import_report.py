@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -45,12 +46,13 @@ def report_lines(listing: FolderListing, result: ImportResult) -> list[Line]:
     return lines
 
 
-async def keep_report(datasets: Any, listing: FolderListing, result: ImportResult) -> tuple[str, str]:  # noqa: ANN401 -- a stub
-    """Have the registry keep the report; returns its name, or nothing and why it is not kept.
+async def keep_report(datasets: Any, listing: FolderListing, result: ImportResult) -> ImportResult:  # noqa: ANN401 -- a stub
+    """Have the registry keep the report; the result with its lines, and its name or why it is not kept.
 
     The samples are in their path whether or not this succeeds.
     """
     lines = report_lines(listing, result)
+    told = replace(result, lines=tuple(lines))
     request = dataset_service_pb2.SaveImportReportRequest(
         parent=result.data_path.name,
         import_report_id=secrets.token_hex(8),
@@ -63,8 +65,8 @@ async def keep_report(datasets: Any, listing: FolderListing, result: ImportResul
             request.lines.extend(_sent(line) for line in lines[first : first + _LINES_A_CALL])
             kept = await datasets.SaveImportReport(request)
     except LoupeError as error:
-        return "", error.message
-    return str(kept.name), ""
+        return replace(told, report_fault=error.message)
+    return replace(told, report=str(kept.name))
 
 
 def _facts(listing: FolderListing, result: ImportResult, line_count: int) -> import_report_pb2.ImportReport:

@@ -16,7 +16,7 @@ import urllib3
 from loupe.deep_pictures import require_pillow
 from loupe.errors import Unavailable
 from loupe.folders import FolderListing, FoundSample, GeneratedBytes, scaled
-from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc
+from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, dataset_service_pb2_grpc, import_report_pb2
 from loupe.text import as_utf8
 from loupe.translation import Sentence, sentence
 from loupe.unusable import Unusable
@@ -68,6 +68,8 @@ class ImportResult:
     """Of all pictures and masks that could be read."""
     bits: int = 0
     """By which deep pictures were scaled: those of the listing, or of the data path (D6)."""
+    lines: tuple[import_report_pb2.ImportReportLine, ...] = ()
+    """Of its report: every file that is not taken or doubtful (D7)."""
     report: str = ""
     """The name under which the registry keeps the report."""
     report_fault: str = ""

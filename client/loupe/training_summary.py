@@ -70,11 +70,40 @@ def _workers(value: summary_pb2.TrainingSummary) -> str:
 
 def _duration(value: summary_pb2.TrainingSummary) -> str:
     if not value.HasField("estimated_duration"):
-        return translated("not known: no training with this resource and input was measured yet")
+        return translated("not known: no training with this resource and a similar input was measured yet")
+    time = human_duration(duration_s(value.estimated_duration))
+    sizes = {_size(one.scaled_from): None for one in value.networks if one.HasField("scaled_from")}
+    if sizes:
+        return translated(
+            "roughly {duration} of training: an estimate from trainings with another input ({sizes}), by the "
+            "number of pixels, since none with this input was measured; waiting, preprocessing and "
+            "evaluation come on top",
+            duration=time,
+            sizes=", ".join(sizes),
+        )
     return translated(
-        "about {duration} of training; waiting, preprocessing and evaluation come on top",
-        duration=human_duration(duration_s(value.estimated_duration)),
+        "about {duration} of training, as measured with this resource and input; waiting, preprocessing and "
+        "evaluation come on top",
+        duration=time,
     )
+
+
+def _size(value: summary_pb2.InputSize) -> str:
+    seen = f" (detail {value.detail})" if value.detail > 1 else ""
+    return f"{value.width} × {value.height}{seen}"
+
+
+def _pace(value: summary_pb2.NetworkPlan) -> str:
+    if not value.images_per_s:
+        return "–"
+    if value.HasField("scaled_from"):
+        return translated(
+            "about {pace} images/s, from {size} ({count}×)",
+            pace=f"{value.images_per_s:.1f}",
+            size=_size(value.scaled_from),
+            count=value.measured_count,
+        )
+    return f"{value.images_per_s:.1f} images/s ({value.measured_count}×)"
 
 
 def _codes(value: summary_pb2.TrainingSummary) -> RenderableType:
@@ -107,7 +136,6 @@ def _networks(value: summary_pb2.TrainingSummary) -> RenderableType:
     rows = []
     for one in value.networks:
         level = enum_word(task_pb2.Network, one.network).lower()
-        pace = f"{one.images_per_s:.1f} images/s ({one.measured_count}×)" if one.images_per_s else "–"
         # A Struct is a map, whose order Protocol Buffers leave open: sorted, it reads alike each time.
         rest = sorted((k, v) for k, v in params.get(level, {}).items() if k not in ("max_iter", "batch_size"))
         written = ", ".join(f"{k}={v:g}" if isinstance(v, float) else f"{k}={v}" for k, v in rest)
@@ -118,7 +146,7 @@ def _networks(value: summary_pb2.TrainingSummary) -> RenderableType:
                 str(one.batch_size),
                 f"{one.epochs:.3g}",
                 written,
-                pace,
+                _pace(one),
             )
         )
     return table(

@@ -212,9 +212,9 @@ class Folders(Target):
         result: ImportResult = self._loop.run_until_complete(work)
         if (made := sum(calls.made.values())) > _MOST_CALLS:
             raise Broken(f"{made} calls for {len(listing.samples)} samples: {dict(calls.made)}")
-        name, fault = self._loop.run_until_complete(keep_report(self._stub, listing, result))
-        if not name:
-            raise Broken(f"the report is not kept: {fault}")
+        result = self._loop.run_until_complete(keep_report(self._stub, listing, result))
+        if not result.report:
+            raise Broken(f"the report is not kept: {result.report_fault}")
         report = import_json(listing, result)
         json.dumps(report).encode()
         told = io.StringIO()

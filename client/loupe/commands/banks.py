@@ -7,7 +7,7 @@ import click
 from google.protobuf.field_mask_pb2 import FieldMask
 from loupe import names
 from loupe.client import pages
-from loupe.commands.session import Session, remote
+from loupe.commands.session import Session, limit_option, remote
 from loupe.evaluator.v1 import leaderboard_pb2, leaderboard_service_pb2
 from loupe.language import pick
 from loupe.registry.v1 import question_bank_pb2, question_bank_service_pb2
@@ -273,13 +273,7 @@ async def leaderboard(session: Session, bank: str) -> None:
 
 @banks.command("runs", short_help="Show what became of the tests after releases.")
 @click.argument("bank", metavar="[BANK]", default="")
-@click.option(
-    "--limit",
-    default=50,
-    show_default=True,
-    type=click.IntRange(1, 1_000_000),
-    help="How many, newest first.",
-)
+@limit_option("How many, newest first.")
 @remote
 async def runs(session: Session, bank: str, limit: int) -> None:
     """Show what became of the tests of released versions with BANK, or with all banks (P8).

@@ -3,7 +3,7 @@
 import click
 from loupe import names
 from loupe.client import pages
-from loupe.commands.session import Session, remote
+from loupe.commands.session import Session, limit_option, remote
 from loupe.evaluator.v1 import comparison_pb2, comparison_service_pb2, report_pb2, report_service_pb2
 from loupe.rendering import comparison, enum_word, local_time, message_json, percent, table
 from rich.text import Text
@@ -17,7 +17,7 @@ _STYLE = {"regressed": "red", "fixed": "green"}
 @click.argument("candidate", metavar="[CANDIDATE]", required=False)
 @click.option("--changed", type=click.Choice(_CHANGES), help="List the samples of which this became instead.")
 @click.option("--code", default="", help="With --changed: only samples that truly have this code.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1_000_000), help="How many.")
+@limit_option()
 @remote
 async def compare(  # noqa: PLR0913 -- P2's filters
     session: Session, base: str, candidate: str | None, *, changed: str | None, code: str, limit: int

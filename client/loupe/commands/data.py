@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 from loupe import names
+from loupe.camera_bits import CAMERA_BITS
 from loupe.client import pages
 from loupe.commands import data_bin, import_reports
 from loupe.commands.session import Output, Session, remote
-from loupe.deep_pictures import BITS
 from loupe.folders import FolderListing, ImportOptions
-from loupe.import_report import Line, report_lines, used_count
+from loupe.import_report import Line, used_count
 from loupe.importing import ImportOutcome, ImportProgress, ImportResult
 from loupe.language import pick
 from loupe.reading import FORMATS, read_data
@@ -101,7 +101,7 @@ def _expression(
 )
 @click.option(
     "--bits",
-    type=click.Choice([str(bits) for bits in BITS]),
+    type=click.Choice([str(bits) for bits in CAMERA_BITS]),
     default=None,
     callback=lambda _context, _parameter, value: int(value or 0),
     help="Of the grey values in files of 16 bits, if the camera has fewer. Kept with the path.",
@@ -184,8 +184,7 @@ async def import_listing(
 
 def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
     """An import's result for scripts."""
-    lines = report_lines(listing, result)
-    not_taken = [line for line in lines if line.kind in _NOT_TAKEN]
+    not_taken = [line for line in result.lines if line.kind in _NOT_TAKEN]
     return {
         "dataPath": message_json(result.data_path),
         "report": result.report,
@@ -197,7 +196,7 @@ def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
         "replaced": result.count(ImportOutcome.OUTCOME_REPLACED),
         "doubtful": [_line_json(item) for item in result.doubtful],
         **{
-            key: [_line_json(line) for line in lines if line.kind == kind]
+            key: [_line_json(line) for line in result.lines if line.kind == kind]
             for kind, (key, _) in _NOT_TAKEN.items()
         },
         "notTakenByReason": _by_reason(not_taken),
@@ -262,9 +261,8 @@ def import_summary(listing: FolderListing, result: ImportResult) -> RenderableTy
                 "yellow",
             )
         )
-    lines = report_lines(listing, result)
     for kind, title in _TITLES.items():
-        parts += _told(title, [line for line in lines if line.kind == kind])
+        parts += _told(title, [line for line in result.lines if line.kind == kind])
     return Group(*parts)
 
 

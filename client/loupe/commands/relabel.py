@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from loupe import names
 from loupe.client import pages
-from loupe.commands.session import Session, remote
+from loupe.commands.session import Session, limit_option, remote
 from loupe.evaluator.v1 import relabel_pb2, relabel_service_pb2
 from loupe.rendering import enum_word, message_json, table
 from loupe.saving import save
@@ -49,7 +49,7 @@ async def mark(session: Session, of: str, *, number: int, code: str, note: str) 
 @relabel.command("list", short_help="List marks.")
 @click.option("--path", "data_path", default="", metavar="DATASET/PATH", help="Of this data path only.")
 @click.option("--open", "only_open", is_flag=True, help="Only marks that are not applied yet.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1_000_000), help="How many.")
+@limit_option()
 @remote
 async def list_marks(session: Session, *, data_path: str, only_open: bool, limit: int) -> None:
     """List marks, newest first."""

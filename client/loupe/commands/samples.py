@@ -6,7 +6,7 @@ from typing import Any
 import click
 from loupe import names
 from loupe.client import pages
-from loupe.commands.session import Session, remote
+from loupe.commands.session import Session, limit_option, remote
 from loupe.evaluator.v1 import (
     report_pb2,
     report_service_pb2,
@@ -33,7 +33,7 @@ _VERDICT_STYLE = {"correct": "green", "misjudged": "red", "nonconforming": "yell
     type=click.Choice(("confidence", "confidence desc", "file")),
     help="Default: what most deserves a look first.",
 )
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1_000_000), help="How many.")
+@limit_option()
 @click.option(
     "--download",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -121,7 +121,7 @@ async def _download(session: Session, report: str, kept: dict[str, Any], file: P
 @click.command(short_help="List samples whose label may be wrong.")
 @click.argument("of", metavar="REPORT|TASK|MODEL@VERSION")
 @click.option("--code", default="", help="Samples that are labelled with this code.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1_000_000), help="How many.")
+@limit_option()
 @remote
 async def suspects(session: Session, of: str, *, code: str, limit: int) -> None:
     """List samples whose label may be wrong (P4): confidently predicted as another code, or almost the same

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Concatenate, NoReturn, ParamSpec
+from typing import Any, Concatenate, NoReturn, ParamSpec, TypeVar
 
 import click
 from loupe.client import AsyncLoupe
@@ -17,6 +17,14 @@ from loupe.text import visible
 from rich.console import Console, RenderableType
 
 P = ParamSpec("P")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def limit_option(told: str = "How many.") -> Callable[[F], F]:
+    """`--limit` of a command that lists something."""
+    return click.option(
+        "--limit", default=50, show_default=True, type=click.IntRange(1, 1_000_000), help=told
+    )
 
 
 class Output:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import click
 from loupe import names
 from loupe.client import pages
-from loupe.commands.session import Session, remote
+from loupe.commands.session import Session, limit_option, remote
 from loupe.rendering import enum_word, local_time, message_json, state_of, table, task_details, task_table
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 
@@ -24,13 +24,7 @@ task_argument = click.argument("task_name", metavar="TASK")
 @click.option("--creator", default="", help="Only this user's.")
 @click.option("--environment", default="", help="Only tasks for this production environment.")
 @click.option("--kind", type=click.Choice(["training", "prediction", "export"]), help="Only this kind.")
-@click.option(
-    "--limit",
-    default=50,
-    show_default=True,
-    type=click.IntRange(1, 1_000_000),
-    help="How many, newest first.",
-)
+@limit_option("How many, newest first.")
 @remote
 async def tasks(  # noqa: PLR0913 -- the filters of T3
     session: Session,
@@ -80,13 +74,19 @@ async def task(session: Session, task_name: str) -> None:
 async def history(session: Session, task_name: str) -> None:
     """Show the states that a task entered, when, and who caused it (M6).
 
-    Of TERMINATED who asked for it. A deleted task has none: `loupe events` tells who deleted it.
+    TERMINATING is when somebody asked for its end; TERMINATED, when it had ended, names them too. A deleted
+    task has none: `loupe events` tells who deleted it.
     """
     found = await session.client.tasks.ListTaskTransitions(
         task_service_pb2.ListTaskTransitionsRequest(name=await session.client.resolve_task(task_name))
     )
     rows = [
-        (local_time(one.time), enum_word(task_pb2.TaskState, one.to), one.cause, str(one.attempt))
+        (
+            local_time(one.time),
+            "TERMINATING" if one.termination_requested else enum_word(task_pb2.TaskState, one.to),
+            one.cause,
+            str(one.attempt),
+        )
         for one in found.transitions
     ]
     session.out.answer(message_json(found), table("TIME", "STATE", "BY", "ATTEMPT", rows=rows))

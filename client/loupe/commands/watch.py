@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from loupe import names
 from loupe.client import pages
-from loupe.commands.session import Session, remote
+from loupe.commands.session import Session, limit_option, remote
 from loupe.commands.tasks import task_argument
 from loupe.failures import Refused
 from loupe.language import pick
@@ -94,7 +94,7 @@ _attempt = click.option(
 @click.command(short_help="List the samples that a training set aside.")
 @task_argument
 @_attempt
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1_000_000), help="How many.")
+@limit_option()
 @click.option(
     "-o",
     "--output",

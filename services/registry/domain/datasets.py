@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from loupe.camera_bits import CAMERA_BITS
 from loupe.errors import FailedPrecondition, NotFound, PermissionDenied, Violation
 from loupe.translation import sentence
 
@@ -15,7 +16,6 @@ from services.registry.domain.samples import CodeCount, code_faults
 MAX_PLANNED = 1000
 MAX_COUNTED_PATHS = 500
 MAX_COUNTED_CODES = 1000
-BITS = (0, 10, 12, 14)
 MAX_MASK_CODES = 254
 """The values of 8 bits without 0 (background) and 255 (void in other tools)."""
 
@@ -275,7 +275,7 @@ def count_parts_faults(paths: Sequence[object], codes: Sequence[str]) -> list[Vi
 
 def bits_faults(bits: int) -> list[Violation]:
     """What is wrong with a number of significant bits."""
-    if bits in BITS:
+    if bits in (0, *CAMERA_BITS):
         return []
     return [
         Violation(

@@ -183,9 +183,11 @@ class TaskCommands:
 
 async def _terminate(session: AsyncSession, before: Task, caller: Caller) -> None:
     now = await database_time(session)
-    task = before.termination_requested(caller)
+    task, request = before.termination_requested(caller, now)
     job = await Jobs(session).open_of(task.id)
     await Tasks(session).save(before, task)
+    # In the history only: the event follows when the state changes.
+    await Tasks(session).record(request)
     if job is None or job.state is JobState.QUEUED:
         if job is not None:
             await discard_results(session, task, [job], now)

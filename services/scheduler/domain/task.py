@@ -151,7 +151,10 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class TaskTransition:
-    """A task entered a state. `from_state` None: it was submitted; `to_state` None: it was deleted."""
+    """A task entered a state. `from_state` None: it was submitted; `to_state` None: it was deleted.
+
+    Or, with both alike, a user asked for its end, and it stays in its state until the process has ended (T2).
+    """
 
     task: str
     revision: int
@@ -160,6 +163,11 @@ class TaskTransition:
     time: datetime
     cause: str
     attempt: int
+
+    @property
+    def is_termination_request(self) -> bool:
+        """Whether the state is left as it was."""
+        return self.from_state is self.to_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,16 +292,22 @@ class Task(TaskHead):
         )
         return _entered(blank, TaskState.WAITING, now, caller.name)
 
-    def termination_requested(self, caller: Caller) -> "Task":
-        """Terminating, until the worker confirms that its process has ended (T2)."""
+    def termination_requested(self, caller: Caller, now: datetime) -> tuple["Task", TaskTransition]:
+        """Terminating, until the worker confirms that its process has ended (T2); and who asked when (M6)."""
         self.require_owner(caller)
         self._require(TaskOperation.TERMINATE)
-        return replace(
-            self,
-            terminating=True,
-            terminator=caller.name,
-            revision=self.revision + 1,
-            state_revision=self.revision + 1,
+        revision = self.revision + 1
+        asked = replace(
+            self, terminating=True, terminator=caller.name, revision=revision, state_revision=revision
+        )
+        return asked, TaskTransition(
+            task=self.id,
+            revision=revision,
+            from_state=self.state,
+            to_state=self.state,
+            time=now,
+            cause=caller.name,
+            attempt=self.attempt,
         )
 
     def released(self, caller: Caller, now: datetime) -> tuple["Task", TaskTransition]:

@@ -26,13 +26,16 @@ def objects() -> list[NamedObjects]:
 
 
 def announced() -> list[AnnouncedRows]:
-    """Every transition of a task. The stream LOSS keeps days only; its points stay in the rows."""
+    """Every change of a task's state; a request to terminate is none.
+
+    The stream LOSS keeps days only; its points stay in the rows.
+    """
     return [
         AnnouncedRows(
             stream="TASKS",
             subjects="loupe.tasks.*.state",
             rows="SELECT 'loupe.tasks.' || task || '.state', count(*) FROM transitions "
-            "WHERE time > :since GROUP BY task",
+            "WHERE time > :since AND from_state IS DISTINCT FROM to_state GROUP BY task",
         )
     ]
 

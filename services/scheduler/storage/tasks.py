@@ -138,7 +138,7 @@ class Tasks:
         )
 
     async def history(self, task_id: str) -> list[TaskTransition]:
-        """Every state that the task entered, oldest first."""
+        """Every state that the task entered, and requests to terminate it, oldest first."""
         rows = await self._session.execute(
             sa.select(transitions).where(transitions.c.task == task_id).order_by(transitions.c.revision)
         )

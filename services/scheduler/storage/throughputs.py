@@ -1,7 +1,7 @@
 """How fast networks were trained, for estimates (W14)."""
 
-from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -11,11 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.scheduler.domain.job import Network
 from services.scheduler.domain.spec import TrainingSpec
 from services.scheduler.domain.task import Task
+from services.scheduler.domain.throughput import InputSize, MeasuredThroughput, nearest_size
+from services.scheduler.storage import sql
 from services.scheduler.storage.codec import NETWORK_NUMBERS, NETWORKS
 from services.scheduler.storage.tables import throughputs
 
 # Drivers, clocks and neighbours of a machine change: older trainings say little.
 _LATEST = 5
+
+_MEASURED_SIZES = sa.text(sql.load("measured_sizes")).bindparams(
+    sa.bindparam("compute_resource", type_=sa.Text()), sa.bindparam("network", type_=sa.SmallInteger())
+)
 
 
 class Throughputs:
@@ -31,7 +37,7 @@ class Throughputs:
         for network, images_per_s in measured.items():
             values = {
                 "compute_resource": spec.compute_resource,
-                **_input(spec),
+                **asdict(InputSize.of(spec.input)),
                 "images_per_s": images_per_s,
                 "measure_time": now,
             }
@@ -42,22 +48,33 @@ class Throughputs:
                 row.on_conflict_do_update(index_elements=["task", "attempt", "network"], set_=values)
             )
 
-    async def latest(self, spec: TrainingSpec) -> dict[Network, tuple[float, ...]]:
-        """Images/s of the latest trainings with the same resource and input, by network."""
-        found: defaultdict[Network, tuple[float, ...]] = defaultdict(tuple)
-        for number, network in NETWORKS.items():
-            same = {"compute_resource": spec.compute_resource, "network": number, **_input(spec)}
-            rows = await self._session.scalars(
-                sa.select(throughputs.c.images_per_s)
-                .where(*(throughputs.c[name] == value for name, value in same.items()))
-                .order_by(throughputs.c.measure_time.desc())
-                .limit(_LATEST)
-            )
-            if paces := tuple(rows):
-                found[network] = paces
-        return dict(found)
+    async def latest(self, spec: TrainingSpec) -> dict[Network, MeasuredThroughput]:
+        """What the latest trainings with the same resource and input measured, by network.
 
+        Where none had this input, of those with the nearest one; nothing of a network where that is far.
+        """
+        wanted = InputSize.of(spec.input)
+        found: dict[Network, MeasuredThroughput] = {}
+        for network in NETWORKS.values():
+            measured = await self._with_size(spec.compute_resource, network, wanted)
+            if not measured.images_per_s:
+                rows = await self._session.execute(
+                    _MEASURED_SIZES,
+                    {"compute_resource": spec.compute_resource, "network": NETWORK_NUMBERS[network]},
+                )
+                size = nearest_size([InputSize(*row) for row in rows], wanted, network)
+                if size is None:
+                    continue
+                measured = await self._with_size(spec.compute_resource, network, size)
+            found[network] = measured
+        return found
 
-def _input(spec: TrainingSpec) -> dict[str, int]:
-    """What of the input specification decides how long an image takes."""
-    return {"width": spec.input.width, "height": spec.input.height, "detail": spec.input.detail}
+    async def _with_size(self, resource: str, network: Network, size: InputSize) -> MeasuredThroughput:
+        same = {"compute_resource": resource, "network": NETWORK_NUMBERS[network], **asdict(size)}
+        rows = await self._session.scalars(
+            sa.select(throughputs.c.images_per_s)
+            .where(*(throughputs.c[name] == value for name, value in same.items()))
+            .order_by(throughputs.c.measure_time.desc())
+            .limit(_LATEST)
+        )
+        return MeasuredThroughput(network, size, tuple(rows))

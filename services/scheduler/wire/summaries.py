@@ -3,6 +3,7 @@
 from loupe.scheduler.v1 import job_pb2, summary_pb2
 
 from services import input_messages
+from services.scheduler.domain.throughput import InputSize
 from services.scheduler.domain.wizard.training_summary import (
     CodeSamples,
     NetworkPlan,
@@ -55,7 +56,14 @@ def _network(value: NetworkPlan) -> summary_pb2.NetworkPlan:
         epochs=value.epochs,
         images_per_s=value.images_per_s,
         measured_count=value.measured,
+        scaled_from=_size(value.scaled_from),
     )
+
+
+def _size(value: InputSize | None) -> summary_pb2.InputSize | None:
+    if value is None:
+        return None
+    return summary_pb2.InputSize(width=value.width, height=value.height, detail=value.detail)
 
 
 def _workers(value: WorkersThere, of: TrainingSummary) -> summary_pb2.WorkersThere:

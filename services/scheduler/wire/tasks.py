@@ -251,7 +251,7 @@ def _failure(value: Failure | None) -> task_pb2.Failure | None:
 
 
 def transition(value: TaskTransition) -> task_pb2.TaskTransition:
-    """One change of a task's state."""
+    """One change of a task's state, or a request to terminate it."""
     return task_pb2.TaskTransition(
         task=f"tasks/{value.task}",
         revision=value.revision,
@@ -259,6 +259,7 @@ def transition(value: TaskTransition) -> task_pb2.TaskTransition:
         time=timestamp(value.time),
         cause=value.cause,
         attempt=value.attempt,
+        termination_requested=value.is_termination_request,
         # `from` is a keyword of Python.
         **{"from": _state(value.from_state)},
     )

@@ -13,9 +13,10 @@ import torch.nn.functional as F  # noqa: N812 - torch's custom
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from services.looks import look_interval
 from services.trainer.training.augment import augment
 from services.trainer.training.batches import Batch, Batches, logit_shift
-from services.trainer.training.learner import affordable_interval, shown_whole
+from services.trainer.training.learner import shown_whole
 from services.trainer.training.monitoring import Channel, emit_log
 from services.trainer.training.preparing import Prepared
 from services.trainer.training.processes import Group
@@ -91,7 +92,7 @@ class Classification:
     def validation_interval(self) -> int:
         """Iterations between two scores. An image with windows costs as many inputs as it has windows."""
         forwards = len(self._prepared.validation) * self._view.forwards
-        return affordable_interval(self.parameters.max_iter, self.parameters.batch_size, forwards)
+        return look_interval(self.parameters.max_iter, self.parameters.batch_size, forwards)
 
     def score(self) -> float:
         """Accuracy: the share of samples whose greatest logit is their class; each process judges a part."""

@@ -4,7 +4,6 @@ from typing import Protocol
 
 from torch import Tensor, nn
 
-from services.looks import MOST_LOOKS
 from services.trainer.training.augment import value_factor
 from services.trainer.training.batches import Batch, Batches
 from services.trainer.training.recipe import NetworkParameters, TrainingRecipe
@@ -52,12 +51,3 @@ def shown_whole(batch: Batch, recipe: TrainingRecipe) -> tuple[Tensor, Tensor] |
         return batch.of_whole
     # Exposure is forgotten; more or less contrast than the image has is an augmentation.
     return batch.of_whole[0], batch.of_whole[1] * value_factor(batch.draws_N, recipe.seed)
-
-
-def affordable_interval(max_iter: int, batch_size: int, validation_forwards: int) -> int:
-    """Iterations between validations: at most MOST_LOOKS in all, and never more than some 5 % of the time.
-
-    A validation input costs about a third of a training input: forward only.
-    """
-    affordable = validation_forwards / 3 / (0.05 * batch_size)
-    return max(1, -(-max_iter // MOST_LOOKS), round(affordable))

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from services.failure_codes import FailureCode
+from services.looks import SEGMENTATION_WINDOWS, look_interval
 from services.trainer.training.augment import augment, augment_labels
 from services.trainer.training.batches import Batch, Batches, cut_window
-from services.trainer.training.learner import affordable_interval, shown_whole
+from services.trainer.training.learner import shown_whole
 from services.trainer.training.preparing import Prepared
 from services.trainer.training.processes import Group
 from services.trainer.training.recipe import TrainingRecipe
@@ -175,9 +176,9 @@ class Segmentation:
 
     @property
     def validation_interval(self) -> int:
-        """Iterations between two scores. An image with windows costs as much as four of them."""
-        count = len(self._validation.samples) * (4 if self._windows else 1)
-        return affordable_interval(self.parameters.max_iter, self.parameters.batch_size, count)
+        """Iterations between two scores."""
+        count = len(self._validation.samples) * (SEGMENTATION_WINDOWS if self._windows else 1)
+        return look_interval(self.parameters.max_iter, self.parameters.batch_size, count)
 
     def score(self) -> float:
         """IoU of any defect against the background, its pixels counted over the validation side.

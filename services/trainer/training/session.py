@@ -12,7 +12,7 @@ from loupe.worker.v1 import event_pb2, order_pb2
 from torch import nn
 
 from services import look_messages
-from services.looks import NetworkLooks, TrainingLooks
+from services.looks import NetworkLooks, TrainingLooks, can_end_early, look_count
 from services.trainer.training.best_look import BestLook
 from services.trainer.training.checkpoint import Checkpoint, OtherTraining, Progress
 from services.trainer.training.classification import Classification, initial_network
@@ -206,7 +206,7 @@ def _train(  # noqa: PLR0913, PLR0917 - the parts of a training
         f"{learner.described()}; iterations {start}..{max_iter - 1} on {_device_name(group.device)}, "
         f"{_counted(torch.get_num_threads(), group.size)}, torch {torch.__version__}"
     )
-    if patience > 0 and -(-max_iter // learner.validation_interval) < patience + 2:
+    if patience > 0 and not can_end_early(patience, look_count(max_iter, learner.validation_interval)):
         reporter.log(f"patience {patience} cannot end this training early: there are too few looks")
     begun = time.monotonic()
     with learner.batches(range(start, max_iter)) as batches:

@@ -171,5 +171,5 @@ async def test_p8_what_became_of_tests_after_releases_is_told(
     text = await command.text("banks", "runs", bank)
     assert "refused, NOTHING_LEFT" in text
     chinese = Command({**command.environ, "LC_ALL": "zh_CN.UTF-8"})
-    assert "请选择其他数据" in await chinese.text("banks", "runs")
+    assert "请选择其他题库" in await chinese.text("banks", "runs")
     await command.json("banks", "archive", bank)

@@ -412,6 +412,22 @@ async def test_termination_is_confirmed_by_the_worker(bench: Any) -> None:
     assert (ended.state, ended.terminating) == (task_pb2.TASK_STATE_TERMINATED, False)
 
 
+async def test_m6_who_asked_for_an_end_that_came_otherwise_is_in_the_history(bench: Any) -> None:
+    """The worker was done before it heard of the request: that somebody asked, and when, is not forgotten."""
+    task = await bench.submit()
+    await (await bench.worker.acquire()).trained()
+    held = await bench.worker.acquire()
+    await bench.engineer.tasks.TerminateTask(task_service_pb2.TerminateTaskRequest(name=task.name))
+    await held.reported()
+    history = await bench.engineer.tasks.ListTaskTransitions(
+        task_service_pb2.ListTaskTransitionsRequest(name=task.name)
+    )
+    assert [(one.termination_requested, one.to, one.cause) for one in history.transitions[2:]] == [
+        (True, task_pb2.TASK_STATE_TRAINING, bench.engineer.name),
+        (False, task_pb2.TASK_STATE_COMPLETED, "workers/test"),
+    ]
+
+
 async def test_a_terminated_task_says_who_ended_it(bench: Any) -> None:
     """M6: the task, its history and the end of its log name the person, not the worker that obeyed."""
     admin = bench.stack.admin
@@ -433,7 +449,14 @@ async def test_a_terminated_task_says_who_ended_it(bench: Any) -> None:
         history = await bench.engineer.tasks.ListTaskTransitions(
             task_service_pb2.ListTaskTransitionsRequest(name=task.name)
         )
-        assert [one.cause for one in history.transitions] == [bench.engineer.name, "workers/test", admin.name]
+        *begun, request_row, end = history.transitions
+        assert [one.cause for one in begun] == [bench.engineer.name, "workers/test"]
+        assert not any(one.termination_requested for one in (*begun, end))
+        assert (request_row.termination_requested, request_row.cause) == (True, admin.name)
+        assert getattr(request_row, "from") == request_row.to == task_pb2.TASK_STATE_TRAINING
+        assert begun[-1].revision < request_row.revision < end.revision
+        assert request_row.time.ToNanoseconds() <= end.time.ToNanoseconds()
+        assert (end.to, end.cause) == (task_pb2.TASK_STATE_TERMINATED, admin.name)
         english, chinese = (await _log_of(bench, task))[-2:]
         assert re.fullmatch(_TIMESTAMP + f" TERMINATED: {admin.name} ended the task", english)
         assert re.fullmatch(_TIMESTAMP + f" 训练终止：任务由 {admin.name} 终止", chinese)

@@ -118,6 +118,18 @@ async def test_p7_what_was_trained_with_is_left_out_of_a_bank(bench: Bench) -> N
     with pytest.raises(InvalidArgument) as refused:
         await created(bench, **wanted, acknowledge_training_overlap=True)
     assert [one.reason for one in refused.value.violations] == ["BANK_TRAINED_WITH"]
+    # Of a bank of nothing else, leaving out is not offered: nothing would be left.
+    alone = await a_bank(bench, trained)
+    for exclude in (False, True):
+        with pytest.raises(InvalidArgument) as refused:
+            await created(
+                bench,
+                model_version=released.model_version,
+                question_bank=alone.name,
+                exclude_training_overlap=exclude,
+            )
+        (finding,) = refused.value.violations
+        assert (finding.field, finding.reason) == ("question_bank", "NOTHING_LEFT")
     task = await created(bench, **wanted, exclude_training_overlap=True)
     assert task.prediction.excluded_sample_count == 12
     assert task.prediction.training_overlap == OVERLAP(sample_count=12)

@@ -6,7 +6,7 @@ import pytest
 from google.protobuf.json_format import MessageToDict
 from loupe.access.v1 import access_pb2
 from loupe.errors import Aborted, NotFound
-from loupe.scheduler.v1 import draft_pb2, draft_service_pb2, job_pb2, task_pb2, task_service_pb2
+from loupe.scheduler.v1 import draft_pb2, draft_service_pb2, job_pb2, summary_pb2, task_pb2, task_service_pb2
 
 
 async def check(bench: Any, task: task_pb2.Task, step: int = 0) -> task_service_pb2.ValidateTaskResponse:
@@ -77,6 +77,29 @@ async def test_a_duration_is_estimated_once_a_training_was_measured(bench: Any) 
     assert (shown.networks[0].images_per_s, shown.networks[0].measured_count) == (80.0, 1)
     elsewhere = bench.training(compute_resource=await bench.stack.new_resource())
     assert not (await check(bench, elsewhere)).summary.HasField("estimated_duration")
+
+
+async def test_a_duration_is_estimated_from_the_nearest_other_input(bench: Any) -> None:
+    """W14: a new input size is no blank page; where the number is from stands beside it."""
+    task = bench.training()
+    await bench.submit()
+    await (await bench.worker.acquire()).trained(classification=80.0)
+    assert not (await check(bench, task)).summary.networks[0].HasField("scaled_from")
+    size = (await check(bench, task)).summary.input
+    for measured, factor in ((2, 4), (3, 9)):
+        await bench.stack.execute(
+            "INSERT INTO throughputs SELECT task, attempt + :factor, network, compute_resource, "
+            "width * :side, height * :side, detail, 10, measure_time FROM throughputs WHERE attempt = 1 "
+            "AND compute_resource = :resource",
+            factor=factor, side=measured, resource=task.training.compute_resource,
+        )  # fmt: skip
+    await bench.stack.execute(
+        "DELETE FROM throughputs WHERE attempt = 1 AND compute_resource = :resource",
+        resource=task.training.compute_resource,
+    )
+    (network,) = (await check(bench, task)).summary.networks
+    expected = summary_pb2.InputSize(width=2 * size.width, height=2 * size.height, detail=size.detail or 1)
+    assert (network.scaled_from, network.images_per_s, network.measured_count) == (expected, 40.0, 1)
 
 
 async def test_the_workers_that_are_there_are_told(bench: Any) -> None:

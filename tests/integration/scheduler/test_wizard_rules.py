@@ -181,7 +181,10 @@ CASES = [
     case("W8", "exp that lives", 3, rate(lr_policy="exp", gamma=0.999)),
     case("W8", "exp that dies", 3, rate(lr_policy="exp", gamma=0.1, batch_size=2, max_iter=4000),
          f"~{_CLASSIFICATION}.lr_policy DYING_SCHEDULE"),
-    case("E4", "patience", 3, rate(patience=18, max_iter=200, batch_size=2)),
+    case("E4", "patience", 3, rate(patience=18, max_iter=1000, batch_size=2)),
+    # 20 looks at this validation side would take most of the time.
+    case("E4", "more patience than affordable looks", 3, rate(patience=18, max_iter=200, batch_size=2),
+         f"{_CLASSIFICATION}.patience NEVER_ENDS_EARLY"),
     case("E4", "patience that is off", 3, rate(patience=0, max_iter=200, batch_size=2)),
     case("E4", "more patience than looks", 3, rate(patience=19, max_iter=200, batch_size=2),
          f"{_CLASSIFICATION}.patience NEVER_ENDS_EARLY"),

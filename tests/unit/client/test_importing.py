@@ -1,6 +1,7 @@
 import io
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import urllib3
 from loupe.commands.data import import_json, import_summary
 from loupe.errors import Unavailable
 from loupe.folders import FolderUnreadable, read_folder
+from loupe.import_report import keep_report, report_lines
 from loupe.importing import ImportOutcome, ImportResult, SampleImport, _Content, _hash, _masks_left_out
-from loupe.registry.v1 import dataset_pb2
+from loupe.registry.v1 import dataset_pb2, dataset_service_pb2, import_report_pb2
 from rich.console import Console
 
 
@@ -107,6 +109,7 @@ def test_what_the_registry_refused_is_told_in_the_language_of_the_user(
         0,
     )
     listing = read_folder(tmp_path)
+    result = replace(result, lines=tuple(report_lines(listing, result)))
     told = {}
     for language in ("en_US.UTF-8", "zh_CN.UTF-8"):
         monkeypatch.setenv("LC_ALL", language)
@@ -138,6 +141,7 @@ def test_what_is_taken_and_doubtful_is_told(tmp_path: Path, monkeypatch: pytest.
     )
     result = ImportResult(dataset_pb2.DataPath(name="datasets/d/paths/main"), (doubt,), 0, 0)
     listing = read_folder(tmp_path)
+    result = replace(result, lines=tuple(report_lines(listing, result)))
     assert result.rejected == ()
     assert import_json(listing, result)["doubtful"] == [
         {"file": "T/a.png", "reason": "FEW_BITS", "message": "it is dark", "messageZh": "图片很暗"}
@@ -145,3 +149,38 @@ def test_what_is_taken_and_doubtful_is_told(tmp_path: Path, monkeypatch: pytest.
     console = Console(width=200, record=True, file=io.StringIO())
     console.print(import_summary(listing, result))
     assert "图片很暗" in console.export_text()
+
+
+class Registry:
+    """Keeps the lines of one report, or is away."""
+
+    def __init__(self, fault: Unavailable | None = None) -> None:
+        self.lines: list[Any] = []
+        self._fault = fault
+
+    async def SaveImportReport(  # noqa: N802 -- as the stub has it
+        self, request: dataset_service_pb2.SaveImportReportRequest
+    ) -> import_report_pb2.ImportReport:
+        """Takes the lines in order."""
+        if self._fault:
+            raise self._fault
+        assert request.first_line == len(self.lines)
+        self.lines += request.lines
+        return import_report_pb2.ImportReport(name=f"{request.parent}/importReports/r")
+
+
+async def test_the_lines_that_are_shown_are_those_that_the_registry_keeps(tmp_path: Path) -> None:
+    """D7: they are made once, so that they cannot differ; they are shown where the registry is away too."""
+    (tmp_path / "T").mkdir()
+    (tmp_path / "T/a.txt").write_bytes(b"x")
+    outcome = dataset_pb2.SampleOutcome(
+        file="T/b.jpg", outcome=ImportOutcome.OUTCOME_REJECTED, reason="EMPTY", message="it is empty"
+    )
+    result = ImportResult(dataset_pb2.DataPath(name="datasets/d/paths/main"), (outcome,), 0, 0)
+    listing, registry = read_folder(tmp_path), Registry()
+    kept = await keep_report(registry, listing, result)
+    assert kept.report == "datasets/d/paths/main/importReports/r"
+    assert [line.file for line in kept.lines] == ["T/b.jpg", "T/a.txt"]
+    assert list(kept.lines) == registry.lines
+    away = await keep_report(Registry(Unavailable("it is away")), listing, result)
+    assert (away.report, away.report_fault, away.lines) == ("", "it is away", kept.lines)

@@ -83,7 +83,21 @@ def test_no_duration_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "was measured yet" in shown(summary())
     measured = summary()
     measured.estimated_duration.CopyFrom(Duration(seconds=3600))
-    assert "about 1 h 00 min of training" in shown(measured)
+    assert "about 1 h 00 min of training, as measured with this resource and input" in shown(measured)
+
+
+def test_an_estimate_from_another_input_is_told_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A number that nobody measured must not look like one that was."""
+    monkeypatch.setenv("LC_ALL", "en_US.UTF-8")
+    scaled = summary()
+    scaled.estimated_duration.CopyFrom(Duration(seconds=3600))
+    (network,) = scaled.networks
+    network.images_per_s, network.measured_count = 12.5, 2
+    network.scaled_from.CopyFrom(summary_pb2.InputSize(width=128, height=96, detail=2))
+    text = " ".join(shown(scaled).split())
+    assert "an estimate from trainings with another input (128 × 96 (detail 2))" in text
+    assert "as measured with" not in text
+    assert "about 12.5 images/s, from 128 × 96 (detail 2) (2×)" in text
 
 
 def test_a_seed_that_a_submission_would_not_have_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,7 +120,7 @@ def apply(task: Task, operation: TaskOperation, caller: Caller = OWNER) -> Any:
         case TaskOperation.START:
             return task.started(caller, NOW)
         case TaskOperation.TERMINATE:
-            return task.termination_requested(caller)
+            return task.termination_requested(caller, NOW)
         case TaskOperation.DELETE:
             return task.deleted(caller, NOW)
         case TaskOperation.RELEASE:
@@ -238,12 +238,16 @@ def test_t1_start_begins_from_zero() -> None:
 
 
 def test_t2_a_second_request_to_terminate_is_refused() -> None:
-    task = a_task(state=TaskState.TRAINING).termination_requested(OWNER)
+    task, request = a_task(state=TaskState.TRAINING).termination_requested(OWNER, NOW)
     assert task.terminating
+    assert request.is_termination_request
+    assert (request.to_state, request.cause, request.time) == (TaskState.TRAINING, OWNER.name, NOW)
+    assert (request.revision, request.attempt) == (task.revision, task.attempt)
     for operation in TaskOperation:
         with pytest.raises(IllegalTransition, match="terminating already"):
             apply(task, operation)
-    ended, _ = task.terminated(NOW, "workers/w")
+    ended, transition = task.terminated(NOW, "workers/w")
+    assert not transition.is_termination_request
     assert not ended.terminating
     assert ended.end_time == NOW
 
@@ -264,7 +268,7 @@ def test_an_etag_changes_with_state_not_with_progress() -> None:
     replace(task, revision=99).require_etag(task.etag)
     task.require_etag("")
     with pytest.raises(EtagMismatch):
-        task.termination_requested(OWNER).require_etag(task.etag)
+        task.termination_requested(OWNER, NOW)[0].require_etag(task.etag)
 
 
 def test_r1_a_version_is_written_once_and_only_on_a_release() -> None:

@@ -13,6 +13,7 @@ from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import JobKind, Network
 from services.scheduler.domain.queue import WaitCause, Worker
 from services.scheduler.domain.spec import Preprocessing, TrainingSpec
+from services.scheduler.domain.throughput import InputSize, MeasuredThroughput, nearest_size
 from services.scheduler.domain.wizard.registry_data import CodeCount, CodeParts, DataPathFacts, RegistryData
 from services.scheduler.domain.wizard.run_length import expected_sides
 from services.scheduler.domain.wizard.training_summary import (
@@ -83,13 +84,20 @@ def test_each_code_has_its_samples_parts_and_sides() -> None:
     ]
 
 
-def summary(measured: dict[Network, tuple[float, ...]]) -> TrainingSummary:
+SIZE = InputSize.of(SPEC.input)
+
+
+def summary(measured: dict[Network, tuple[float, ...]], size: InputSize = SIZE) -> TrainingSummary:
     return TrainingSummary(
         spec=SPEC,
         codes=(),
         unlisted=3,
         paths=(),
-        networks=network_plans(SPEC, FACTS, measured),
+        networks=network_plans(
+            SPEC,
+            FACTS,
+            {network: MeasuredThroughput(network, size, paces) for network, paces in measured.items()},
+        ),
         takes=Amounts(),
         workers=(),
         waiting=0,
@@ -113,6 +121,35 @@ def test_a_duration_is_estimated_from_what_was_measured_of_every_network() -> No
     measured = {Network.CLASSIFICATION: (100.0, 1.0, 100.0), Network.SEGMENTATION: (10.0,)}
     assert summary(measured).estimated_s == pytest.approx(1000 / 100 + 500 / 10)
     assert [plan.measured for plan in summary(measured).networks] == [3, 1]
+    assert [plan.scaled_from for plan in summary(measured).networks] == [None, None]
+
+
+def test_what_another_input_was_measured_with_is_scaled_by_its_pixels_and_told() -> None:
+    """W14: four times the pixels take four times as long; the page says where the number is from."""
+    size = InputSize(128, 128, 1)
+    told = summary({Network.CLASSIFICATION: (100.0,), Network.SEGMENTATION: (10.0,)}, size)
+    assert told.estimated_s == pytest.approx(1000 / 400 + 500 / 40)
+    assert [(plan.images_per_s, plan.scaled_from) for plan in told.networks] == [(400, size), (40, size)]
+
+
+def test_detail_counts_where_a_network_is_trained_on_larger_windows() -> None:
+    """The classifier's windows have the input's size; segmentation's are half of the magnified image."""
+    size = InputSize(64, 64, 4)
+    measured = {Network.CLASSIFICATION: (100.0,), Network.SEGMENTATION: (10.0,)}
+    assert [plan.images_per_s for plan in summary(measured, size).networks] == [100, 40]
+
+
+def test_the_nearest_input_is_taken_and_a_far_one_says_nothing() -> None:
+    """Work that does not grow with the pixels would decide an estimate from afar."""
+    wanted, network = InputSize(256, 256, 1), Network.CLASSIFICATION
+    sizes = [InputSize(64, 64, 1), InputSize(224, 224, 1), InputSize(1024, 1024, 1)]
+    assert nearest_size(sizes, wanted, network) == InputSize(224, 224, 1)
+    # As near: the larger one, of which less is overhead.
+    sizes = [InputSize(128, 128, 1), InputSize(512, 512, 1)]
+    assert nearest_size(sizes, wanted, network) == InputSize(512, 512, 1)
+    assert nearest_size([InputSize(64, 64, 1)], wanted, network) == InputSize(64, 64, 1)
+    assert nearest_size([InputSize(63, 64, 1), InputSize(1032, 1024, 1)], wanted, network) is None
+    assert nearest_size([], wanted, network) is None
 
 
 @pytest.mark.parametrize("measured", [{}, {Network.CLASSIFICATION: (100.0,)}])

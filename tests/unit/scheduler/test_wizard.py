@@ -689,6 +689,44 @@ def test_w15_a_batch_or_a_run_that_does_not_fit_the_data_is_a_warning(
     assert not examine(training_params_json=network(**values), step=4).findings
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        # 200 of A and 200 of B: 80 validate, so a look costs what 533 iterations of 1 do.
+        (
+            {"patience": 18, "batch_size": 1, "max_iter": 400},
+            "a look every 533 iterations, so at most 1 in 400",
+        ),
+        ({"patience": 3, "batch_size": 1, "max_iter": 2132}, "at most 2 in turn"),
+        ({"patience": 2, "batch_size": 1, "max_iter": 2132}, None),
+        ({"patience": 18, "batch_size": 32, "max_iter": 400}, None),
+    ],
+)
+def test_e4_patience_is_held_against_the_looks_that_the_validation_side_allows(
+    values: dict[str, int], told: str | None
+) -> None:
+    """A look at many samples takes long, so that there are fewer than 20: such a patience never acts."""
+    path = DataPathFacts(valid=True, codes={"A": CodeCount(200), "B": CodeCount(200)})
+    facts, field = replace(FACTS, paths={GOOD: path}), "training_params.classification.patience"
+    text = network(**values)
+    examination = examine(facts, training_params_json=text)
+    if told is None:
+        assert "NEVER_ENDS_EARLY" not in {one.reason for one in examination.findings}
+        return
+    (finding,) = [one for one in examination.findings if one.reason == "NEVER_ENDS_EARLY"]
+    assert (finding.field, finding.severity) == (field, "error")
+    assert told in finding.message
+    # The filter decides in the trainer how many are left.
+    filtered = examine(facts, training_params_json=text, filter_resolution=True)
+    assert (field, "NEVER_ENDS_EARLY", "warning") in found(filtered)
+
+
+def test_e4_patience_is_held_against_the_looks_that_there_are_at_most() -> None:
+    """21 iterations have 11 looks, every other one, not 20."""
+    text = network(patience=10, max_iter=21, batch_size=2)
+    only(examine(training_params_json=text), "training_params.classification.patience", "NEVER_ENDS_EARLY")
+
+
 def test_w15_epochs_that_are_too_few_are_rounded_down() -> None:
     """2.99 epochs were told as "3 times; below 3 little is learnt"."""
     examination = examine(training_params_json=network(batch_size=4, max_iter=5))
@@ -874,8 +912,23 @@ def test_p7_what_was_trained_with_is_left_out_on_demand() -> None:
         assert "4 of 9" in told
         assert "5 are judged" in told
         assert examination.spec.exclude_training_overlap
-    nothing = over(overlap=TrainingOverlap(9, 3, 1, 9), exclude_training_overlap=True)
-    only(nothing, "exclude_training_overlap", "NOTHING_LEFT")
+    all_of_them = TrainingOverlap(9, 3, 1, 9)
+    facts = replace(FACTS, training_overlap=all_of_them)
+    only(predict(facts, exclude_training_overlap=True), "exclude_training_overlap", "NOTHING_LEFT")
+    told = only(predict(facts), "acknowledge_training_overlap", "UNACKNOWLEDGED_TRAINING_OVERLAP")
+    assert "nothing would be left" in told
+    assert "leave these out" not in told
+
+
+@pytest.mark.parametrize("exclude", [False, True])
+def test_p7_a_bank_that_was_trained_with_wholly_is_refused_at_once(exclude: bool) -> None:  # noqa: FBT001
+    """To leave everything out is no way on: who was offered it met a second refusal."""
+    nothing = over(overlap=TrainingOverlap(9, 3, 1, 9), exclude_training_overlap=exclude)
+    told = only(nothing, "question_bank", "NOTHING_LEFT")
+    assert "all 9 samples of questionBanks/june" in told
+
+
+def test_p7_an_overlap_of_nothing_is_none() -> None:
     assert not over(overlap=TrainingOverlap(9, 0, 0, 0), exclude_training_overlap=True).findings
 
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 from loupe.scheduler.v1 import task_pb2
 
-from services.trainer.training.learner import affordable_interval
 from services.trainer.training.session import run
 from services.vision.faults import UserFault
 from services.vision.pack import PackCache
@@ -270,13 +269,6 @@ def test_a_code_without_a_validation_sample_fails_the_training(  # noqa: PLR0917
     assert "RING" in fault.value.message
     assert "RING" in fault.value.message_zh
     assert not channel.losses
-
-
-def test_validation_is_affordable():
-    """A large validation side must not eat the training."""
-    assert affordable_interval(400, 32, 0) == 20
-    assert affordable_interval(400, 32, 3000) == 625
-    assert affordable_interval(10, 32, 16) == 3
 
 
 def test_the_number_of_threads_is_torchs_again_after_an_order(order, data_set, packs, tmp_path):

@@ -2793,6 +2793,18 @@ export interface components {
             /** Format: int64 */
             count: string;
         };
+        /** @description What of an input specification decides how long a training image takes. */
+        InputSize: {
+            /** Format: int32 */
+            width: number;
+            /** Format: int32 */
+            height: number;
+            /**
+             * Format: int32
+             * @description 1: images are seen whole; else through windows of an image of so many times the width and height.
+             */
+            detail: number;
+        };
         /**
          * @description What the network is fed, and which originals conform. Preprocessing is the same in training, evaluation and export.
          *     What is 0 or empty in a request has its default; answers hold the default itself.
@@ -3220,7 +3232,7 @@ export interface components {
             epochs: number;
             /**
              * Format: double
-             * @description Median of the latest trainings with this resource and input; 0: none was measured yet.
+             * @description Median of the latest trainings with this resource and input; 0: none was measured yet, nor with a similar input.
              */
             imagesPerS: number;
             /**
@@ -3228,6 +3240,12 @@ export interface components {
              * @description How many trainings that is the median of.
              */
             measuredCount: number;
+            /**
+             * @description Set where no training with this input was measured, but some with that one: images_per_s is estimated from
+             *     theirs, in inverse proportion to the pixels of a training input. Never one with more than 16 times the pixels, or
+             *     less than a sixteenth.
+             */
+            scaledFrom?: components["schemas"]["InputSize"];
         };
         /** @description A sample that the resolution filter set aside, or that could not be read (D4). */
         NonconformingSample: {
@@ -4147,7 +4165,10 @@ export interface components {
          * @enum {string}
          */
         TaskState: "TASK_STATE_UNSPECIFIED" | "TASK_STATE_WAITING" | "TASK_STATE_TRAINING" | "TASK_STATE_TERMINATED" | "TASK_STATE_COMPLETED" | "TASK_STATE_FAILED" | "TASK_STATE_RELEASED" | "TASK_STATE_PREDICTING" | "TASK_STATE_PACKAGING";
-        /** @description One change of a task's state; together they are its history, and each is an event on NATS too. */
+        /**
+         * @description One change of a task's state, or a request to terminate it; together they are its history. Each change is an event on
+         *     NATS too.
+         */
         TaskTransition: {
             task: string;
             /** Format: int64 */
@@ -4160,6 +4181,8 @@ export interface components {
             cause: string;
             /** Format: int32 */
             attempt: number;
+            /** @description A user asked for the task's end; `from` and `to` are the state in which it stays until its process has ended (T2). */
+            terminationRequested: boolean;
         };
         /**
          * @description * `TASK_TYPE_UNSPECIFIED`
@@ -4334,7 +4357,7 @@ export interface components {
             takes?: components["schemas"]["Amounts"];
             /**
              * @description Of all networks, with their validations; without waiting, preprocessing and evaluation. Absent while one of the
-             *     networks was not measured with this resource and input.
+             *     networks was not measured with this resource. An estimate from another input where a network has `scaled_from`.
              * @example 3.5s
              */
             estimatedDuration?: string;

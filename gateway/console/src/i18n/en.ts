@@ -285,6 +285,7 @@ export const en: Words = {
       began: (who: string) => `begun by ${who}`,
       completed: (who: string) => `completed by ${who}`,
       failed: (who: string) => `failed at ${who}`,
+      endRequested: (who: string) => `termination requested by ${who}`,
       terminated: (who: string) => `terminated by ${who}`,
       released: (who: string) => `released by ${who}`,
     },

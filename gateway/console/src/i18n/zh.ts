@@ -329,6 +329,7 @@ export const zh = {
       began: (who: string) => `由${who} 开始执行`,
       completed: (who: string) => `由${who} 完成`,
       failed: (who: string) => `在${who} 上失败`,
+      endRequested: (who: string) => `由${who} 请求终止`,
       terminated: (who: string) => `由${who} 终止`,
       released: (who: string) => `由${who} 发布`,
     },

@@ -160,8 +160,9 @@ def check_training_overlap(request: PredictionRequest, overlap: TrainingOverlap 
         "official one",
         trained=trained,
     )
-    if request.exclude_training_overlap:
-        return _check_what_is_left(overlap)
+    left = overlap.sample_count - overlap.affected_sample_count
+    if request.exclude_training_overlap or (request.question_bank and not left):
+        return _check_what_is_left(request, overlap, left)
     if request.question_bank:
         # Only clean reports stand in the leaderboard of a bank.
         return [
@@ -178,17 +179,32 @@ def check_training_overlap(request: PredictionRequest, overlap: TrainingOverlap 
         ]
     if request.acknowledge_training_overlap:
         return [Violation("data_paths", "TRAINING_OVERLAP", message, "warning")]
-    return [
-        Violation(
-            "acknowledge_training_overlap",
-            "UNACKNOWLEDGED_TRAINING_OVERLAP",
-            sentence("{message}; choose other data, leave these out, or acknowledge it", message=message),
+    told = (
+        sentence("{message}; choose other data, leave these out, or acknowledge it", message=message)
+        if left
+        else sentence(
+            "{message}; choose other data or acknowledge it: nothing would be left without these",
+            message=message,
         )
-    ]
+    )
+    return [Violation("acknowledge_training_overlap", "UNACKNOWLEDGED_TRAINING_OVERLAP", told)]
 
 
-def _check_what_is_left(overlap: TrainingOverlap) -> list[Violation]:
-    left = overlap.sample_count - overlap.affected_sample_count
+def _check_what_is_left(request: PredictionRequest, overlap: TrainingOverlap, left: int) -> list[Violation]:
+    if not left and request.question_bank:
+        # Also before somebody asks to leave them out: that would only lead to the next refusal.
+        return [
+            Violation(
+                "question_bank",
+                "NOTHING_LEFT",
+                sentence(
+                    "all {count} samples of {bank}, or their groups, were trained or validated with: without "
+                    "them nothing is left to judge the version by; choose another bank",
+                    count=overlap.sample_count,
+                    bank=request.question_bank,
+                ),
+            )
+        ]
     if not left:
         return [
             Violation(

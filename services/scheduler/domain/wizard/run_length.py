@@ -1,11 +1,14 @@
-"""How long a training is for its data: expected sides of the split, epochs, doubtful runs (W14, W15)."""
+"""How long a training is for its data: sides of the split, epochs, looks, doubtful runs (E4, W14, W15)."""
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from loupe.errors import Violation
+from loupe.errors import Severity, Violation
 from loupe.translation import sentence
 
+from services.input_specification import InputSpecification
+from services.looks import SEGMENTATION_WINDOWS, can_end_early, look_count, look_interval
 from services.scheduler.domain.wizard.registry_data import CodeCount
 from services.scheduler.domain.wizard.training_params import NetworkParams
 
@@ -24,27 +27,37 @@ def expected_sides(samples: int, train_fraction: float) -> tuple[int, int]:
     return samples - validation, validation
 
 
-def training_sides(
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The expected samples of a network on either side of the split."""
+
+    train: int
+    validation: int
+
+
+def network_sides(
     codes: Sequence[str],
     num_of_classes: int,
     counts: Mapping[str, CodeCount],
     train_fraction: float,
-) -> dict[str, int]:
-    """The expected samples of the training side, by level of the training parameters.
+) -> dict[str, Sides]:
+    """The expected samples that a network is trained and judged with, by level of the training parameters.
 
     The classifier trains on its classes, segmentation on what is known pixel by pixel: samples with a mask,
     and those of the only code without one.
     """
     listed = {code: counts.get(code, CodeCount(0)) for code in codes}
     unmasked = [code for code, count in listed.items() if not count.masks]
+    samples = {
+        "classification": [listed[code].samples for code in codes[:num_of_classes]],
+        "segmentation": [
+            count.samples if unmasked == [code] else count.masks for code, count in listed.items()
+        ],
+    }
+    parts = {level: [expected_sides(n, train_fraction) for n in known] for level, known in samples.items()}
     return {
-        "classification": sum(
-            expected_sides(listed[code].samples, train_fraction)[0] for code in codes[:num_of_classes]
-        ),
-        "segmentation": sum(
-            expected_sides(count.samples if unmasked == [code] else count.masks, train_fraction)[0]
-            for code, count in listed.items()
-        ),
+        level: Sides(sum(train for train, _ in of), sum(validation for _, validation in of))
+        for level, of in parts.items()
     }
 
 
@@ -53,16 +66,54 @@ def epochs(params: NetworkParams, train_count: int) -> float:
     return params.max_iter * params.batch_size / train_count if train_count else 0.0
 
 
-def check_run_length(params: Mapping[str, NetworkParams], sides: Mapping[str, int]) -> list[Violation]:
+def check_run_length(params: Mapping[str, NetworkParams], sides: Mapping[str, Sides]) -> list[Violation]:
     """W15: warnings about a batch larger than the training side, and about few or very many epochs."""
     found = []
     for level, of_network in params.items():
-        count = sides[level]
+        count = sides[level].train
         if not count:
             # What is missing is told by the rules of the data.
             continue
         found += _check_batch(f"training_params.{level}.batch_size", of_network, count)
         found += _check_epochs(f"training_params.{level}.max_iter", of_network, count)
+    return found
+
+
+def check_patience(
+    params: Mapping[str, NetworkParams],
+    sides: Mapping[str, Sides],
+    specification: InputSpecification,
+    *,
+    is_exact: bool,
+) -> list[Violation]:
+    """E4: a patience that the interval of looks at this validation side makes useless.
+
+    A warning where the side may turn out otherwise: the filter and a parent's split decide in the trainer.
+    """
+    found = []
+    for level, of_network in params.items():
+        count = sides[level].validation
+        # The classifier judges by windows only where masks allow it: one input a sample is the least.
+        windows = SEGMENTATION_WINDOWS if level == "segmentation" and specification.detail > 1 else 1
+        inputs = count * windows
+        interval = look_interval(of_network.max_iter, of_network.batch_size, inputs)
+        looks = look_count(of_network.max_iter, interval)
+        if not of_network.patience or can_end_early(of_network.patience, looks):
+            continue
+        told = sentence(
+            "patience {patience} cannot end the training early: with about {count} validation samples there "
+            "is a look every {interval} iterations, so at most {looks} in {max_iter}, of which at most "
+            "{most} in turn can be no better before the last; lower it, or take more iterations, or 0 for a "
+            "training that does not end early",
+            patience=of_network.patience,
+            count=count,
+            interval=interval,
+            looks=looks,
+            max_iter=of_network.max_iter,
+            most=max(0, looks - 2),
+        )
+        severity: Severity = "error" if is_exact else "warning"
+        found.append(Violation(f"training_params.{level}.patience", "NEVER_ENDS_EARLY", told, severity))
     return found
 
 

@@ -36,7 +36,7 @@ from services.scheduler.domain.wizard.registry_data import (
     ModelVersionFacts,
     RegistryData,
 )
-from services.scheduler.domain.wizard.run_length import check_run_length, training_sides
+from services.scheduler.domain.wizard.run_length import check_patience, check_run_length, network_sides
 from services.scheduler.domain.wizard.training import (
     check_priority,
     check_resource,
@@ -80,14 +80,16 @@ def examine_training(
     preprocessing, faults = resolve_preprocessing(request)
     found[4] += faults
     found[4] += check_segmentation(request, facts)
-    if model_params is not None and training_params is not None and preprocessing is not None:
-        sides = training_sides(
+    if model_params and training_params and preprocessing and facts.image:
+        sides = network_sides(
             model_params.code_list,
             model_params.num_of_classes,
             facts.code_counts(request.data_paths),
             preprocessing.train_fraction,
         )
         found[3] += check_run_length(training_params, sides)
+        is_exact = parent is None and not preprocessing.filter_resolution
+        found[3] += check_patience(training_params, sides, facts.image.input, is_exact=is_exact)
     findings = of_step(found, step)
     if has_error(findings) or facts.image is None:
         return Examination(findings, None)

@@ -8,7 +8,7 @@ from loupe.errors import Violation
 from loupe.translation import Sentence, joined, sentence
 
 from services.learning_rate import LR_POLICIES, LrPolicy, Schedule
-from services.looks import MOST_LOOKS
+from services.looks import can_end_early, look_count, look_interval
 from services.scheduler.domain.wizard.json_object import (
     MAX_WHOLE,
     is_number,
@@ -142,9 +142,9 @@ def _network_params(
 
 
 def _endless_patience(params: NetworkParams, at: str) -> Violation | None:
-    """The first look is always the best so far, and the last one ends the training anyway."""
-    looks = min(MOST_LOOKS, params.max_iter)
-    if not params.patience or params.patience + 2 <= looks:
+    """Whatever the data: a large validation side makes looks fewer (see `check_run_length`)."""
+    looks = look_count(params.max_iter, look_interval(params.max_iter, params.batch_size, 0))
+    if not params.patience or can_end_early(params.patience, looks):
         return None
     return Violation(
         f"{at}.patience",

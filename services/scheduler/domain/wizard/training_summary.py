@@ -1,15 +1,15 @@
 """What a training resolves to before it is submitted: the last page of the wizard (W14)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from statistics import median
 
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.job import JobKind, Network
 from services.scheduler.domain.queue import WaitCause, wait_cause
 from services.scheduler.domain.spec import TrainingSpec
+from services.scheduler.domain.throughput import InputSize, MeasuredThroughput
 from services.scheduler.domain.wizard.registry_data import CodeCount, CodeParts, RegistryData
-from services.scheduler.domain.wizard.run_length import epochs, expected_sides, training_sides
+from services.scheduler.domain.wizard.run_length import epochs, expected_sides, network_sides
 from services.scheduler.domain.wizard.training_params import NetworkParams
 from services.scheduler.domain.workers import KnownWorker, Presence
 
@@ -31,7 +31,7 @@ class CodeSamples:
 
 @dataclass(frozen=True, slots=True)
 class NetworkPlan:
-    """How one network will be trained, and how fast it was with the same resource and input."""
+    """How one network will be trained, and how fast it was with the same resource."""
 
     network: Network
     # Empty for segmentation, whose network the user does not choose.
@@ -43,10 +43,12 @@ class NetworkPlan:
     # Median of the latest trainings; 0 while none was measured.
     images_per_s: float
     measured: int
+    # With which these were measured, where it is another input: images_per_s is scaled by its pixels.
+    scaled_from: InputSize | None = None
 
     @property
     def estimated_s(self) -> float | None:
-        """How long it takes; None while no training was measured."""
+        """How long it takes; None while no training with a similar input was measured."""
         return self.max_iter * self.batch_size / self.images_per_s if self.images_per_s else None
 
 
@@ -99,27 +101,29 @@ def code_samples(spec: TrainingSpec, facts: RegistryData) -> tuple[CodeSamples, 
 
 
 def network_plans(
-    spec: TrainingSpec, facts: RegistryData, measured: Mapping[Network, Sequence[float]]
+    spec: TrainingSpec, facts: RegistryData, measured: Mapping[Network, MeasuredThroughput]
 ) -> tuple[NetworkPlan, ...]:
-    """The networks in the order of training; `measured` has the images/s of finished trainings."""
+    """The networks in the order of training; `measured` has the images/s of earlier trainings."""
     counts = facts.code_counts(spec.data_paths)
-    sides = training_sides(spec.code_list, spec.num_of_classes, counts, spec.preprocessing.train_fraction)
+    sides = network_sides(spec.code_list, spec.num_of_classes, counts, spec.preprocessing.train_fraction)
+    size = InputSize.of(spec.input)
     plans = []
     for level, network in _LEVELS.items():
         if level not in spec.training_params:
             continue
         params = NetworkParams(**spec.training_params[level])
-        paces = measured.get(network, ())
+        known = measured.get(network)
         plans.append(
             NetworkPlan(
                 network=network,
                 name=spec.classification_network if network is Network.CLASSIFICATION else "",
                 max_iter=params.max_iter,
                 batch_size=params.batch_size,
-                train=sides[level],
-                epochs=epochs(params, sides[level]),
-                images_per_s=median(paces) if paces else 0.0,
-                measured=len(paces),
+                train=sides[level].train,
+                epochs=epochs(params, sides[level].train),
+                images_per_s=known.at(size) if known else 0.0,
+                measured=len(known.images_per_s) if known else 0,
+                scaled_from=known.size if known and known.size != size else None,
             )
         )
     return tuple(plans)

@@ -7,7 +7,7 @@ import os
 import tempfile
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from loupe.commands.data import import_json, import_summary
 from loupe.folders import FolderListing, FolderUnreadable, ImportOptions
+from loupe.import_report import report_lines
 from loupe.importing import ImportResult
 from loupe.reading import detect, read_data
 from loupe.registry.v1 import dataset_pb2
@@ -346,6 +347,7 @@ def test_remarks_stand_in_the_report(tmp_path: Path) -> None:
     annotate(tmp_path, "labelme", "a", "D:\\fab\\a.png")
     listing = read_data(tmp_path)
     result = ImportResult(dataset_pb2.DataPath(name="datasets/d/paths/p"), (), 0, 0)
+    result = replace(result, lines=tuple(report_lines(listing, result)))
     (remark,) = import_json(listing, result)["remarks"]
     assert (remark["file"], remark["reason"]) == ("a.png", "FOUND_BY_NAME")
     shown = io.StringIO()

@@ -7,7 +7,7 @@ import { time } from "../../ui/format";
 import { Answered } from "../../ui/states";
 import { action, type Task } from "./task";
 
-/** Every change of a task's state: when, and by whom. */
+/** Every change of a task's state, and requests to terminate it: when, and by whom. */
 export default function TaskHistory({ task }: { task: Task }): ReactNode {
   const { t, language } = useSpeech();
   const id = task.name.replace("tasks/", "");

@@ -48,6 +48,11 @@ describe("what was done to a task (M6)", () => {
     ["TASK_STATE_TRAINING", "TASK_STATE_FAILED", "failed"],
     ["TASK_STATE_COMPLETED", "TASK_STATE_RELEASED", "released"],
   ] as const)("%s to %s", (from, to, done) => {
-    expect(action({ from, to })).toBe(done);
+    expect(action({ from, to, terminationRequested: false })).toBe(done);
+  });
+
+  it("that somebody asked for its end is told before it has ended", () => {
+    const state = "TASK_STATE_TRAINING";
+    expect(action({ from: state, to: state, terminationRequested: true })).toBe("endRequested");
   });
 });

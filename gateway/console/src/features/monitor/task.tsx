@@ -33,10 +33,23 @@ export function wizardOf({ name, state, training }: Task): string | undefined {
   return `/new?${search.toString()}`;
 }
 
-export type Action = "submitted" | "startedAgain" | "began" | "completed" | "failed" | "terminated" | "released";
+export type Action =
+  | "submitted"
+  | "startedAgain"
+  | "began"
+  | "completed"
+  | "failed"
+  | "endRequested"
+  | "terminated"
+  | "released";
 
-/** What was done that brought a task into a state (M6). */
-export function action({ from, to }: Pick<Schemas["TaskTransition"], "from" | "to">): Action {
+/** What was done that brought a task into a state, or that somebody asked for its end (M6). */
+export function action({
+  from,
+  to,
+  terminationRequested,
+}: Pick<Schemas["TaskTransition"], "from" | "to" | "terminationRequested">): Action {
+  if (terminationRequested) return "endRequested";
   switch (to) {
     case "TASK_STATE_WAITING":
       return from === "TASK_STATE_UNSPECIFIED" ? "submitted" : "startedAgain";

@@ -86,7 +86,19 @@ describe("the last page (W14)", () => {
     const page = shown({ ...SUMMARY, estimatedDuration: "600s" });
     const told = page.querySelector('[data-summary="duration"]')?.textContent;
     expect(told).toContain(words.about("10 分 0 秒"));
+    expect(told).toContain(words.asMeasured);
     expect(told).toContain(words.inAddition);
+  });
+
+  it("says of an estimate from another input that it is one, and from which", () => {
+    const networks = SUMMARY.networks.map((one) => ({
+      ...one, imagesPerS: 12.5, measuredCount: 2, scaledFrom: { width: 128, height: 96, detail: 1 },
+    }));
+    const page = shown({ ...SUMMARY, estimatedDuration: "600s", networks });
+    const told = page.querySelector('[data-summary="duration"]')?.textContent;
+    expect(told).toContain(words.scaledFrom("128 × 96"));
+    expect(told).not.toContain(words.asMeasured);
+    expect(page.textContent).toContain(words.scaled("12.5", "128 × 96", 2));
   });
 
   it("says whether workers are there", () => {

@@ -54,12 +54,18 @@ function Run({ summary }: { summary: Summary }): ReactNode {
   );
 }
 
+/** As the input is told: detail only where images are seen through windows. */
+function inputSize({ width, height, detail }: Schemas["InputSize"]): string {
+  return `${String(width)} × ${String(height)}${detail > 1 ? ` (detail ${String(detail)})` : ""}`;
+}
+
 /** Resource, duration and workers. */
 function Where({ summary }: { summary: Summary }): ReactNode {
   const { language, pick } = useSpeech();
   const words = wizardWords[language];
   const { takes } = summary;
   const expected = seconds(summary.estimatedDuration ?? undefined);
+  const sizes = [...new Set(summary.networks.flatMap((one) => (one.scaledFrom ? [inputSize(one.scaledFrom)] : [])))];
   return (
     <Card size="small" className="span-6" title={words.resource}>
       <Descriptions
@@ -85,7 +91,8 @@ function Where({ summary }: { summary: Summary }): ReactNode {
                   words.unknown
                 ) : (
                   <>
-                    <strong>{words.about(duration(expected, language))}</strong> · {words.inAddition}
+                    <strong>{words.about(duration(expected, language))}</strong> ·{" "}
+                    {sizes.length > 0 ? words.scaledFrom(sizes.join(", ")) : words.asMeasured} · {words.inAddition}
                   </>
                 )}
               </span>
@@ -155,9 +162,11 @@ function Networks({ summary }: { summary: Summary }): ReactNode {
             {
               title: words.pace,
               render: (_, one) =>
-                one.measuredCount
-                  ? words.measured(one.imagesPerS.toFixed(1), one.measuredCount)
-                  : words.notMeasured,
+                !one.measuredCount
+                  ? words.notMeasured
+                  : one.scaledFrom
+                    ? words.scaled(one.imagesPerS.toFixed(1), inputSize(one.scaledFrom), one.measuredCount)
+                    : words.measured(one.imagesPerS.toFixed(1), one.measuredCount),
             },
           ]}
         />

@@ -74,7 +74,7 @@ class TrainingSummary(_message.Message):
     @_builtins.property
     def estimated_duration(self) -> _duration_pb2.Duration:
         """Of all networks, with their validations; without waiting, preprocessing and evaluation. Absent while one of the
-        networks was not measured with this resource and input.
+        networks was not measured with this resource. An estimate from another input where a network has `scaled_from`.
         """
 
     @_builtins.property
@@ -184,6 +184,7 @@ class NetworkPlan(_message.Message):
     EPOCHS_FIELD_NUMBER: _builtins.int
     IMAGES_PER_S_FIELD_NUMBER: _builtins.int
     MEASURED_COUNT_FIELD_NUMBER: _builtins.int
+    SCALED_FROM_FIELD_NUMBER: _builtins.int
     network: _task_pb2.Network.ValueType
     name: _builtins.str
     """`ResNet18`; empty for segmentation, whose network the user does not choose."""
@@ -194,9 +195,16 @@ class NetworkPlan(_message.Message):
     epochs: _builtins.float
     """max_iter · batch_size / train_count; 0 without a sample."""
     images_per_s: _builtins.float
-    """Median of the latest trainings with this resource and input; 0: none was measured yet."""
+    """Median of the latest trainings with this resource and input; 0: none was measured yet, nor with a similar input."""
     measured_count: _builtins.int
     """How many trainings that is the median of."""
+    @_builtins.property
+    def scaled_from(self) -> Global___InputSize:
+        """Set where no training with this input was measured, but some with that one: images_per_s is estimated from
+        theirs, in inverse proportion to the pixels of a training input. Never one with more than 16 times the pixels, or
+        less than a sixteenth.
+        """
+
     def __init__(
         self,
         *,
@@ -208,14 +216,43 @@ class NetworkPlan(_message.Message):
         epochs: _builtins.float = ...,
         images_per_s: _builtins.float = ...,
         measured_count: _builtins.int = ...,
+        scaled_from: Global___InputSize | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["scaled_from", b"scaled_from"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "epochs", b"epochs", "images_per_s", b"images_per_s", "max_iter", b"max_iter", "measured_count", b"measured_count", "name", b"name", "network", b"network", "train_count", b"train_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "epochs", b"epochs", "images_per_s", b"images_per_s", "max_iter", b"max_iter", "measured_count", b"measured_count", "name", b"name", "network", b"network", "scaled_from", b"scaled_from", "train_count", b"train_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___NetworkPlan: _TypeAlias = NetworkPlan  # noqa: Y015
+
+@_typing.final
+class InputSize(_message.Message):
+    """What of an input specification decides how long a training image takes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WIDTH_FIELD_NUMBER: _builtins.int
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    width: _builtins.int
+    height: _builtins.int
+    detail: _builtins.int
+    """1: images are seen whole; else through windows of an image of so many times the width and height."""
+    def __init__(
+        self,
+        *,
+        width: _builtins.int = ...,
+        height: _builtins.int = ...,
+        detail: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "height", b"height", "width", b"width"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InputSize: _TypeAlias = InputSize  # noqa: Y015
 
 @_typing.final
 class WorkersThere(_message.Message):

@@ -802,7 +802,9 @@ Global___NonconformingSample: _TypeAlias = NonconformingSample  # noqa: Y015
 
 @_typing.final
 class TaskTransition(_message.Message):
-    """One change of a task's state; together they are its history, and each is an event on NATS too."""
+    """One change of a task's state, or a request to terminate it; together they are its history. Each change is an event on
+    NATS too.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -813,12 +815,15 @@ class TaskTransition(_message.Message):
     TIME_FIELD_NUMBER: _builtins.int
     CAUSE_FIELD_NUMBER: _builtins.int
     ATTEMPT_FIELD_NUMBER: _builtins.int
+    TERMINATION_REQUESTED_FIELD_NUMBER: _builtins.int
     task: _builtins.str
     revision: _builtins.int
     to: Global___TaskState.ValueType
     cause: _builtins.str
     """Who caused it: `users/…`, or `workers/…`, or `services/…`. Of TERMINATED who asked for it."""
     attempt: _builtins.int
+    termination_requested: _builtins.bool
+    """A user asked for the task's end; `from` and `to` are the state in which it stays until its process has ended (T2)."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -830,10 +835,11 @@ class TaskTransition(_message.Message):
         time: _timestamp_pb2.Timestamp | None = ...,
         cause: _builtins.str = ...,
         attempt: _builtins.int = ...,
+        termination_requested: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cause", b"cause", "from", b"from", "revision", b"revision", "task", b"task", "time", b"time", "to", b"to"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "cause", b"cause", "from", b"from", "revision", b"revision", "task", b"task", "termination_requested", b"termination_requested", "time", b"time", "to", b"to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
