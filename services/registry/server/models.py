@@ -10,7 +10,7 @@ from loupe.signatures import PublicKeys
 
 from services.kit.auth import current_principal
 from services.registry.application.models import ModelCatalogue
-from services.registry.application.overlap import Overlaps
+from services.registry.application.overlap import Judged, Overlaps
 from services.registry.wire import models as wire
 from services.registry.wire import names, paging
 from services.registry.wire.images import task_type_in
@@ -64,17 +64,13 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
     async def MeasureTrainingOverlap(
         self, request: rpc.MeasureTrainingOverlapRequest, _: Context
     ) -> pb.TrainingOverlap:
-        return wire.overlap_out(
-            await self._overlaps.measure(*names.parse_model_version(request.name), request.data)
-        )
+        return wire.overlap_out(await self._overlaps.measure(_judged(request), request.data))
 
     async def ExcludeTrainingOverlap(
         self, request: rpc.ExcludeTrainingOverlapRequest, _: Context
     ) -> rpc.ExcludeTrainingOverlapResponse:
         require_process(SCHEDULER)
-        snapshots, overlap = await self._overlaps.exclude(
-            *names.parse_model_version(request.name), request.snapshots
-        )
+        snapshots, overlap = await self._overlaps.exclude(_judged(request), request.snapshots)
         return rpc.ExcludeTrainingOverlapResponse(
             snapshots=snapshots, training_overlap=wire.overlap_out(overlap)
         )
@@ -128,3 +124,10 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
 
     async def GetSigningKeys(self, _: rpc.GetSigningKeysRequest, _context: Context) -> pb.SigningKeys:
         return self._signing_keys
+
+
+def _judged(request: rpc.MeasureTrainingOverlapRequest | rpc.ExcludeTrainingOverlapRequest) -> Judged:
+    """What the data is compared with: a training if the request names one, else a version."""
+    if request.HasField("training"):
+        return wire.release_in(request.training.parent, request.training.version)
+    return names.parse_model_version(request.name)

@@ -93,7 +93,8 @@ def listed_task(view: TaskView[ListedTask]) -> task_pb2.Task:
     else:
         message.prediction.CopyFrom(
             task_pb2.PredictionSpec(
-                model_version=spec.tried_version,
+                **{_judged_by(spec.tried_version): spec.tried_version},
+                model=spec.model_name,
                 compute_resource=spec.compute_resource,
                 training_overlap=training_overlap(spec.training_overlap),
                 question_bank=spec.question_bank,
@@ -165,7 +166,14 @@ def _prediction(spec: PredictionSpec) -> task_pb2.PredictionSpec:
         question_bank=spec.question_bank,
         exclude_training_overlap=spec.exclude_training_overlap,
         excluded_sample_count=spec.excluded_sample_count,
+        training_task=spec.training_task,
+        model=spec.model_name,
     )
+
+
+def _judged_by(name: str) -> str:
+    """The field that names a judged version or training."""
+    return "training_task" if name.startswith("tasks/") else "model_version"
 
 
 def training_overlap(value: TrainingOverlap | None) -> model_pb2.TrainingOverlap | None:

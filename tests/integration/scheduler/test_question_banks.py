@@ -20,7 +20,7 @@ from services.scheduler.storage.bank_runs import BankRuns
 from services.scheduler.wire.registry import RegistryClient
 from tests.support.waiting import eventually
 
-from .conftest import CODES, ENVIRONMENT, Bench, import_path
+from .conftest import CODES, ENVIRONMENT, Bench, Worker, import_path
 
 OVERLAP = model_pb2.TrainingOverlap
 
@@ -163,6 +163,11 @@ async def predictions_of(bench: Bench, version: str) -> list[task_pb2.Task]:
     return list((await bench.engineer.tasks.ListTasks(request)).tasks)
 
 
+async def tests_of(bench: Bench, training: task_pb2.Task) -> list[task_pb2.Task]:
+    """The predictions with a training that has no version."""
+    return await predictions_of(bench, training.name)
+
+
 async def archived(bench: Bench, *banks: question_bank_pb2.QuestionBank) -> None:
     """Other tests release in the same environment."""
     for bank in banks:
@@ -299,6 +304,117 @@ async def test_p8_what_became_of_the_run_after_a_release_is_listed(bench: Bench)
     (deleted,) = (await runs_of(bench, fresh)).runs
     assert (deleted.task, deleted.task_state) == (task.name, task_pb2.TASK_STATE_UNSPECIFIED)
     await archived(bench, fresh, spent)
+
+
+async def test_p8_a_completed_training_is_tested_and_its_release_not_again(bench: Bench) -> None:
+    """P8: the same weights over the same revision have the same answers."""
+    trained, fresh, resource = await a_path(bench), await a_path(bench), await bench.stack.new_resource()
+    always = {"run_after_training": True, "run_after_release": True, "compute_resource": resource}
+    kept, revised = await a_bank(bench, fresh, **always), await a_bank(bench, await a_path(bench), **always)
+    after_releases = await a_bank_that_runs(bench, fresh)
+    training = await bench.completed(data_paths=[trained])
+
+    async def both() -> bool:
+        return len(await tests_of(bench, training)) == 2
+
+    await eventually(both)
+    tests = [await bench.get(task) for task in await tests_of(bench, training)]
+    assert {task.prediction.question_bank for task in tests} == {kept.revision.name, revised.revision.name}
+    for task in tests:
+        assert (task.creator, task.prediction.compute_resource) == (bench.engineer.name, resource)
+        spec = task.prediction
+        assert (spec.model_version, spec.training_task) == ("", training.name)
+        assert spec.model == training.training.model_name
+        assert spec.training_overlap == OVERLAP(sample_count=12)
+    (run,) = (await runs_of(bench, kept)).runs
+    assert (run.training_task, run.model_version, run.model) == (training.name, "", spec.model)
+    assert not (await runs_of(bench, after_releases)).runs
+
+    await bench.engineer.banks.CreateQuestionBankRevision(
+        question_bank_service_pb2.CreateQuestionBankRevisionRequest(
+            parent=revised.name, data_paths=[await a_path(bench)]
+        )
+    )
+    released = await bench.releaser.tasks.ReleaseTask(task_service_pb2.ReleaseTaskRequest(name=training.name))
+    for bank in (revised, after_releases):
+        assert (await run_of(bench, bank, released)).training_task == ""
+    # One release is handled after another.
+    await run_of(bench, after_releases, await bench.released())
+    (run,) = (one for one in (await runs_of(bench, kept)).runs if one.model_version == released.model_version)
+    assert run.training_task == training.name
+    predictions = await predictions_of(bench, released.model_version)
+    assert {one.prediction.question_bank for one in predictions} == {
+        f"{revised.name}/revisions/2",
+        after_releases.revision.name,
+    }
+    await archived(bench, kept, revised, after_releases)
+
+
+async def test_p8_a_release_is_tested_if_the_test_of_its_training_failed(bench: Bench) -> None:
+    """P8: a failed test is no judgement."""
+    own = await bench.stack.new_resource()
+    bank = await a_bank(
+        bench, await a_path(bench), run_after_training=True, run_after_release=True, compute_resource=own
+    )
+    training = await bench.completed(data_paths=[await a_path(bench)])
+
+    async def tested() -> bool:
+        return bool(await tests_of(bench, training))
+
+    await eventually(tested)
+    (test,) = await tests_of(bench, training)
+    held = await Worker(bench.stack, own).acquire()
+    work = held.lease.predict
+    assert held.lease.task == test.name
+    assert (work.training_task, work.model_version) == (training.name, "")
+    assert work.weights_sha256 == training.weights_sha256
+    await held.failed("CHILD_DIED")
+    released = await bench.releaser.tasks.ReleaseTask(task_service_pb2.ReleaseTaskRequest(name=training.name))
+    run = await run_of(bench, bank, released)
+    assert (run.model_version, run.training_task) == (released.model_version, "")
+    await archived(bench, bank)
+
+
+async def test_p8_what_a_training_was_trained_with_is_left_out_of_a_bank(bench: Bench) -> None:
+    """P7, P8: for the weights of a training the rules are those of a version's."""
+    trained, fresh = await a_path(bench), await a_path(bench)
+    training = await bench.completed(data_paths=[trained])
+    bank = await a_bank(bench, trained, fresh)
+    wanted = {"training_task": training.name, "question_bank": bank.name}
+    with pytest.raises(InvalidArgument) as refused:
+        await created(bench, **wanted)
+    assert [one.reason for one in refused.value.violations] == ["BANK_TRAINED_WITH"]
+    task = await created(bench, **wanted, exclude_training_overlap=True)
+    assert task.prediction.excluded_sample_count == 12
+    work = (await bench.worker.acquire()).lease.predict
+    assert [one.data_path for one in work.manifests] == [fresh]
+    assert list(work.code_list) == list(CODES)
+
+
+async def test_p8_a_prediction_judges_one_version_or_one_completed_training(bench: Bench) -> None:
+    """P8: what is refused is named; of a training that is released, the version is judged."""
+    released = await bench.released()
+    data = {"data_paths": [await a_path(bench)]}
+    waiting = await bench.submit()
+    judged = await created(bench, training_task=released.name, **data)
+    assert judged.prediction.model_version == released.model_version
+    assert judged.prediction.training_task == ""
+    for fields, reason in (
+        ({"training_task": waiting.name}, "TRAINING_NOT_COMPLETED"),
+        ({"training_task": judged.name}, "NOT_A_TRAINING"),
+        ({"training_task": "tasks/none"}, "NOT_FOUND"),
+        ({"training_task": released.name.removeprefix("tasks/")}, "NOT_FOUND"),
+        (
+            {"training_task": released.name, "model_version": released.model_version},
+            "TRAINING_BESIDE_VERSION",
+        ),
+        ({}, "NOT_FOUND"),
+    ):
+        with pytest.raises(InvalidArgument) as refused:
+            await created(bench, **fields, **data)
+        assert [one.reason for one in refused.value.violations] == [reason]
+    for task in (waiting, judged):
+        await bench.engineer.tasks.DeleteTask(task_service_pb2.DeleteTaskRequest(name=task.name))
 
 
 async def test_p8_runs_are_listed_newest_first_in_pages(bench: Bench) -> None:
