@@ -17,6 +17,7 @@ from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.domain.spec import BankRunDue
 from services.scheduler.settings import Settings
 from services.scheduler.storage.bank_runs import BankRuns
+from services.scheduler.storage.orphan_candidates import WEIGHTS, OrphanCandidates, object_key
 from services.scheduler.wire.registry import RegistryClient
 from tests.support.waiting import eventually
 
@@ -415,6 +416,17 @@ async def test_p8_a_prediction_judges_one_version_or_one_completed_training(benc
         assert [one.reason for one in refused.value.violations] == [reason]
     for task in (waiting, judged):
         await bench.engineer.tasks.DeleteTask(task_service_pb2.DeleteTaskRequest(name=task.name))
+
+
+async def test_t7_weights_are_kept_for_the_predictions_with_a_deleted_training(bench: Bench) -> None:
+    """T7, P8: a training may be deleted while a test of it waits."""
+    training = await bench.completed(data_paths=[await a_path(bench)])
+    weights = object_key(WEIGHTS, training.weights_sha256)
+    task = await created(bench, training_task=training.name, data_paths=[await a_path(bench)])
+    for deleted, kept in ((training, {weights}), (task, set())):
+        await bench.engineer.tasks.DeleteTask(task_service_pb2.DeleteTaskRequest(name=deleted.name))
+        async with bench.stack.database.sessions.begin() as session:
+            assert await OrphanCandidates(session).needed([weights]) == kept
 
 
 async def test_p8_runs_are_listed_newest_first_in_pages(bench: Bench) -> None:
