@@ -145,7 +145,7 @@ class AsyncLoupe:
         report, fault = await keep_report(self.datasets, listing, result)
         return replace(result, report=report, report_fault=fault)
 
-    async def judged(self, text: str) -> dict[str, str]:
+    async def judged(self, text: str) -> dict[str, Any]:
         """The field of a prediction that names `MODEL@VERSION`, or a training as `resolve_task` knows it."""
         if "@" in text or text.startswith("models/"):
             return {"model_version": names.model_version(text)}

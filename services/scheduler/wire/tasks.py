@@ -91,9 +91,11 @@ def listed_task(view: TaskView[ListedTask]) -> task_pb2.Task:
     elif spec.format:
         message.export.CopyFrom(_export(spec.tried_version, spec.format, spec.compute_resource))
     else:
+        is_training = spec.tried_version.startswith("tasks/")
         message.prediction.CopyFrom(
             task_pb2.PredictionSpec(
-                **{_judged_by(spec.tried_version): spec.tried_version},
+                model_version="" if is_training else spec.tried_version,
+                training_task=spec.tried_version if is_training else "",
                 model=spec.model_name,
                 compute_resource=spec.compute_resource,
                 training_overlap=training_overlap(spec.training_overlap),
@@ -169,11 +171,6 @@ def _prediction(spec: PredictionSpec) -> task_pb2.PredictionSpec:
         training_task=spec.training_task,
         model=spec.model_name,
     )
-
-
-def _judged_by(name: str) -> str:
-    """The field that names a judged version or training."""
-    return "training_task" if name.startswith("tasks/") else "model_version"
 
 
 def training_overlap(value: TrainingOverlap | None) -> model_pb2.TrainingOverlap | None:

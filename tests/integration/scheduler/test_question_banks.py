@@ -423,10 +423,10 @@ async def test_t7_weights_are_kept_for_the_predictions_with_a_deleted_training(b
     training = await bench.completed(data_paths=[await a_path(bench)])
     weights = object_key(WEIGHTS, training.weights_sha256)
     task = await created(bench, training_task=training.name, data_paths=[await a_path(bench)])
-    for deleted, kept in ((training, {weights}), (task, set())):
+    for deleted, kept in ((training, True), (task, False)):
         await bench.engineer.tasks.DeleteTask(task_service_pb2.DeleteTaskRequest(name=deleted.name))
         async with bench.stack.database.sessions.begin() as session:
-            assert await OrphanCandidates(session).needed([weights]) == kept
+            assert (weights in await OrphanCandidates(session).needed([weights])) == kept
 
 
 async def test_p8_runs_are_listed_newest_first_in_pages(bench: Bench) -> None:

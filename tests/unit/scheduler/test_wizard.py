@@ -834,18 +834,15 @@ def of_training(training: Task | None, **changes: Any) -> Examination[Any]:
 
 
 def task_in(state: TaskState, **changes: Any) -> Task:
-    spec = examine().spec
-    return Task(
-        **{
-            "id": "t1",
-            "kind": TaskKind.TRAINING,
-            "state": state,
-            "spec": spec,
-            "creator": "users/ann",
-            "create_time": datetime(2026, 1, 1, tzinfo=UTC),
-            **changes,
-        }
+    task = Task(
+        id="t1",
+        kind=TaskKind.TRAINING,
+        state=state,
+        spec=examine().spec,
+        creator="users/ann",
+        create_time=datetime(2026, 1, 1, tzinfo=UTC),
     )
+    return replace(task, **changes)
 
 
 def test_p8_a_prediction_judges_a_training_that_is_completed() -> None:
