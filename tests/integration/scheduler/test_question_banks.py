@@ -157,16 +157,12 @@ async def test_p7_a_part_of_a_path_is_left_out(bench: Bench) -> None:
     assert [one.reason for one in nothing.value.violations] == ["NOTHING_LEFT"]
 
 
-async def predictions_of(bench: Bench, version: str) -> list[task_pb2.Task]:
+async def predictions_of(bench: Bench, judged: str) -> list[task_pb2.Task]:
+    """Those with a version, or with a training that had none."""
     request = task_service_pb2.ListTasksRequest(
-        model_version=version, kind=task_service_pb2.TASK_KIND_PREDICTION
+        model_version=judged, kind=task_service_pb2.TASK_KIND_PREDICTION
     )
     return list((await bench.engineer.tasks.ListTasks(request)).tasks)
-
-
-async def tests_of(bench: Bench, training: task_pb2.Task) -> list[task_pb2.Task]:
-    """The predictions with a training that has no version."""
-    return await predictions_of(bench, training.name)
 
 
 async def archived(bench: Bench, *banks: question_bank_pb2.QuestionBank) -> None:
@@ -316,10 +312,10 @@ async def test_p8_a_completed_training_is_tested_and_its_release_not_again(bench
     training = await bench.completed(data_paths=[trained])
 
     async def both() -> bool:
-        return len(await tests_of(bench, training)) == 2
+        return len(await predictions_of(bench, training.name)) == 2
 
     await eventually(both)
-    tests = [await bench.get(task) for task in await tests_of(bench, training)]
+    tests = [await bench.get(task) for task in await predictions_of(bench, training.name)]
     assert {task.prediction.question_bank for task in tests} == {kept.revision.name, revised.revision.name}
     for task in tests:
         assert (task.creator, task.prediction.compute_resource) == (bench.engineer.name, resource)
@@ -360,10 +356,10 @@ async def test_p8_a_release_is_tested_if_the_test_of_its_training_failed(bench: 
     training = await bench.completed(data_paths=[await a_path(bench)])
 
     async def tested() -> bool:
-        return bool(await tests_of(bench, training))
+        return bool(await predictions_of(bench, training.name))
 
     await eventually(tested)
-    (test,) = await tests_of(bench, training)
+    (test,) = await predictions_of(bench, training.name)
     held = await Worker(bench.stack, own).acquire()
     work = held.lease.predict
     assert held.lease.task == test.name
