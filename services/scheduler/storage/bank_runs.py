@@ -39,8 +39,9 @@ _TESTED = sa.text("SELECT question_bank FROM bank_runs WHERE judged = :judged")
 # Without those that left no report and will leave none unless somebody starts them again.
 _REVISIONS = sa.text(
     """
-    SELECT question_bank || '/revisions/' || revision FROM bank_runs JOIN tasks ON tasks.id = bank_runs.task
-    WHERE judged = :judged AND state NOT IN ('FAILED', 'TERMINATED')
+    SELECT bank_runs.question_bank || '/revisions/' || bank_runs.revision
+    FROM bank_runs JOIN tasks ON tasks.id = bank_runs.task
+    WHERE bank_runs.judged = :judged AND tasks.state NOT IN ('FAILED', 'TERMINATED')
     """
 )
 
