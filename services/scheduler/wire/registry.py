@@ -117,11 +117,19 @@ class RegistryClient:
         """How much of the data paths or snapshots the weights were trained with (P7); None if unknown."""
         if not data:
             return None
-        request = model_service_pb2.MeasureTrainingOverlapRequest(data=data, **_field_of(judged))
-        overlap = await self._known(
-            judged.name if isinstance(judged, Task) else judged,
-            lambda: self._models.MeasureTrainingOverlap(request, timeout=_OVERLAP_WITHIN_S),
-        )
+        if isinstance(judged, Task):
+            order = release_order(judged, releaser="")
+            of_training = model_service_pb2.MeasureOverlapOfTrainingRequest(training=order, data=data)
+            overlap = await self._known(
+                judged.name,
+                lambda: self._models.MeasureOverlapOfTraining(of_training, timeout=_OVERLAP_WITHIN_S),
+            )
+        else:
+            request = model_service_pb2.MeasureTrainingOverlapRequest(name=judged, data=data)
+            overlap = await self._known(
+                judged,
+                lambda: self._models.MeasureTrainingOverlap(request, timeout=_OVERLAP_WITHIN_S),
+            )
         return None if overlap is None else _overlap_of(overlap)
 
     async def exclude_training_overlap(

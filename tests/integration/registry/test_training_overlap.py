@@ -228,8 +228,8 @@ async def test_p8_a_training_is_compared_as_the_version_that_it_would_be(
                 **started_from(parent, warm=warm),
             ),
         )
-        found = await engineer.models.MeasureTrainingOverlap(
-            model_service_pb2.MeasureTrainingOverlapRequest(training=training, data=[bank])
+        found = await registry.service.models.MeasureOverlapOfTraining(
+            model_service_pb2.MeasureOverlapOfTrainingRequest(training=training, data=[bank])
         )
         assert (found.sample_count, found.trained_sample_count) == counts[:2]
         left = await registry.service.models.ExcludeTrainingOverlap(
