@@ -143,6 +143,12 @@ class AsyncLoupe:
         )
         return await keep_report(self.datasets, listing, result)
 
+    async def judged(self, text: str) -> dict[str, Any]:
+        """The field of a prediction that names `MODEL@VERSION`, or a training as `resolve_task` knows it."""
+        if "@" in text or text.startswith("models/"):
+            return {"model_version": names.model_version(text)}
+        return {"training_task": await self.resolve_task(text)}
+
     async def resolve_task(self, text: str) -> str:
         """The name of the task that `tasks/<id>`, an id or the beginning of exactly one id means."""
         wanted = names.resource("tasks", text)
@@ -428,7 +434,7 @@ class Loupe:
         acknowledge_training_overlap: bool = False,
         exclude_training_overlap: bool = False,
     ) -> task_pb2.Task:
-        """Submit a prediction with `MODEL@VERSION` over a `BANK[@REVISION]`, or over data paths.
+        """Submit a prediction with `MODEL@VERSION` or a completed training, over a `BANK[@REVISION]` or data.
 
         `acknowledge_training_overlap`: go on though the version was trained with some of the data;
         `exclude_training_overlap`: leave that out, and judge the rest (P7).
@@ -436,7 +442,7 @@ class Loupe:
 
         async def submit() -> task_pb2.Task:
             spec = task_pb2.PredictionSpec(
-                model_version=names.model_version(version),
+                **await self.async_client.judged(version),
                 data_paths=await self.async_client.data_paths(datasets, paths),
                 compute_resource=names.resource("computeResources", resource),
                 acknowledge_training_overlap=acknowledge_training_overlap,

@@ -57,6 +57,7 @@ _BY_FIELD: dict[str, tuple[str, str]] = {
     "data_paths": sentence("--dataset NAME, --path DATASET/PATH"),
     "question_bank": sentence("--bank BANK (loupe banks list)"),
     "model_version": sentence("MODEL@VERSION (loupe models)"),
+    "training_task": sentence("TASK (loupe tasks)"),
     "batch_size": ("--batch-size", "--batch-size"),
     "confidence_threshold": ("--confidence-threshold", "--confidence-threshold"),
     "compute_resource": sentence("--resource NAME"),

@@ -15,7 +15,7 @@ from loupe.evaluator.v1 import comparison_pb2, report_pb2
 from loupe.language import pick, translated
 from loupe.looks import described
 from loupe.registry.v1 import model_pb2
-from loupe.scheduler.v1 import task_pb2
+from loupe.scheduler.v1 import bank_run_pb2, task_pb2
 from loupe.text import encodable, visible
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -85,11 +85,19 @@ def model_of(task: task_pb2.Task) -> str:
     """The model's name, or the version that a prediction tests or an export packages."""
     match task.WhichOneof("spec"):
         case "prediction":
-            return names.short(task.prediction.model_version)
+            return judged(task.prediction)
         case "export":
             return names.short(task.export.model_version)
         case _:
             return task.training.model_name
+
+
+def judged(value: task_pb2.PredictionSpec | bank_run_pb2.BankRun) -> str:
+    """The version, or the model and the training that had none: `panel-adc, training 01jx4k`."""
+    version = names.short(value.model_version) if value.model_version else ""
+    if not value.training_task:
+        return version
+    return f"{version or value.model}, training {names.short(value.training_task)}"
 
 
 def version_of(task: task_pb2.Task) -> str:
@@ -373,6 +381,7 @@ def report(value: report_pb2.Report) -> RenderableType:
         "report": f"{value.name} ({kind})",
         "task": value.task,
         "model": names.short(value.model_version) if value.model_version else "",
+        "training": f"{value.training_task}, judged before its release" if value.training_task else "",
         "bank": question_bank(value),
         "data": ", ".join(names.short(path) for path in value.data_paths),
         "weights": looks(value),

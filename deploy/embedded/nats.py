@@ -93,7 +93,9 @@ EVENT_RIGHTS: Mapping[str, EventRights] = {
         streams=("TASKS", "LOSS"),
         consumers=(("MODELS", "scheduler-releases"),),
     ),
-    "evaluator": EventRights(consumers=(("TASKS", "evaluator-deleted-tasks"),)),
+    "evaluator": EventRights(
+        consumers=(("TASKS", "evaluator-deleted-tasks"), ("MODELS", "evaluator-releases"))
+    ),
 }
 """By the name of the process. Gateway and workers do not reach NATS."""
 

@@ -71,6 +71,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     process.background(
         "deleted tasks", lambda: consumers.follow_deleted_tasks(messaging, database.sessions, reports)
     )
+    process.background("releases", lambda: consumers.follow_releases(messaging, database.sessions, reports))
     check = StorageCheck(database.sessions, store, messaging, objects=inventory.objects())
     samples = DrillDown(
         reports=reports,

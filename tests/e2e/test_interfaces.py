@@ -33,7 +33,12 @@ from .conftest import Loupe
 pytestmark = pytest.mark.stack
 
 _PROTOS = Path(__file__).resolve().parents[2] / "protos"
-_THE_SCHEDULERS = ("CreateModelVersion", "ExcludeTrainingOverlap", "RecordPackage")
+_THE_SCHEDULERS = (
+    "CreateModelVersion",
+    "ExcludeTrainingOverlap",
+    "MeasureOverlapOfTraining",
+    "RecordPackage",
+)
 _PEOPLE = ("viewer", "engineer", "releaser", "admin")
 
 

@@ -11,7 +11,7 @@ from loupe.commands.session import Session, limit_option, remote
 from loupe.evaluator.v1 import leaderboard_pb2, leaderboard_service_pb2
 from loupe.language import pick
 from loupe.registry.v1 import question_bank_pb2, question_bank_service_pb2
-from loupe.rendering import enum_word, estimate, facts, figure, local_time, message_json, table
+from loupe.rendering import enum_word, estimate, facts, figure, judged, local_time, message_json, table
 from loupe.scheduler.v1 import bank_run_pb2, task_pb2, task_service_pb2
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -36,6 +36,11 @@ _resource = click.option(
     metavar="NAME",
     help="Compute resource of its own runs. [default: the training's]",
 )
+_run_after_training = click.option(
+    "--run-after-training/--no-run-after-training",
+    default=None,
+    help="Whether each training that is completed in the environment is tested at once (P8).",
+)
 _run_after_release = click.option(
     "--run-after-release/--no-run-after-release",
     default=None,
@@ -58,6 +63,7 @@ def banks() -> None:
 @_paths
 @click.option("--display-name", default="", help="How people call it.")
 @click.option("--description", default="", help="What it is for.")
+@_run_after_training
 @_run_after_release
 @_resource
 @remote
@@ -70,6 +76,7 @@ async def create(  # noqa: PLR0913 -- what a bank is made of
     paths: tuple[str, ...],
     display_name: str,
     description: str,
+    run_after_training: bool | None,
     run_after_release: bool | None,
     resource: str | None,
 ) -> None:
@@ -90,6 +97,7 @@ async def create(  # noqa: PLR0913 -- what a bank is made of
             question_bank=question_bank_pb2.QuestionBank(
                 display_name=display_name,
                 description=description,
+                run_after_training=bool(run_after_training),
                 run_after_release=bool(run_after_release),
                 compute_resource=names.resource("computeResources", resource) if resource else "",
                 production_environment=names.resource("productionEnvironments", environment),
@@ -201,6 +209,7 @@ async def show(session: Session, bank: str) -> None:
 @click.argument("bank", metavar="BANK")
 @click.option("--display-name", default=None, help="How people call it.")
 @click.option("--description", default=None, help="What it is for.")
+@_run_after_training
 @_run_after_release
 @_resource
 @remote
@@ -210,7 +219,7 @@ async def update(session: Session, /, bank: str, **options: Any) -> None:  # noq
     \b
     Example:
       loupe banks update panels-june --description "since June 2026, line 3"
-      loupe banks update panels-june --run-after-release --resource gpu-1
+      loupe banks update panels-june --run-after-training --run-after-release --resource gpu-1
     """
     resource = options.pop("resource")
     given = {field: value for field, value in options.items() if value is not None}
@@ -218,7 +227,8 @@ async def update(session: Session, /, bank: str, **options: Any) -> None:  # noq
         given["compute_resource"] = names.resource("computeResources", resource) if resource else ""
     if not given:
         raise click.UsageError(
-            "say what to change: --display-name, --description, --run-after-release or --resource"
+            "say what to change: --display-name, --description, --run-after-training, --run-after-release "
+            "or --resource"
         )
     updated = await session.client.banks.UpdateQuestionBank(
         question_bank_service_pb2.UpdateQuestionBankRequest(
@@ -271,12 +281,12 @@ async def leaderboard(session: Session, bank: str) -> None:
         session.out.say(f"{found.left_out_count} versions with older reports are not listed")
 
 
-@banks.command("runs", short_help="Show what became of the tests after releases.")
+@banks.command("runs", short_help="Show what became of the tests after trainings and releases.")
 @click.argument("bank", metavar="[BANK]", default="")
 @limit_option("How many, newest first.")
 @remote
 async def runs(session: Session, bank: str, limit: int) -> None:
-    """Show what became of the tests of released versions with BANK, or with all banks (P8).
+    """Show what became of the tests that BANK, or all banks, made of trainings and versions (P8).
 
     Each has its task, with the state that this has now, or the reasons why none was submitted.
 
@@ -294,17 +304,17 @@ async def runs(session: Session, bank: str, limit: int) -> None:
             local_time(run.time),
             names.short(run.question_bank.partition("/revisions/")[0]),
             run.question_bank.rpartition("/")[2],
-            names.short(run.model_version),
+            judged(run),
             _outcome(run),
         )
         for run in found
     ]
-    columns = ("TIME", "BANK", "REVISION", "VERSION", "OUTCOME")
+    columns = ("TIME", "BANK", "REVISION", "TESTED", "OUTCOME")
     session.out.answer(
         {"runs": [message_json(run) for run in found]},
         table(*columns, rows=rows, right=("REVISION",))
         if rows
-        else "no test after a release; `loupe banks update BANK --run-after-release` has them made",
+        else "no test; `loupe banks update BANK --run-after-training --run-after-release` has them made",
     )
 
 
@@ -376,9 +386,14 @@ def _name(bank: str) -> str:
 
 
 def _runs(bank: question_bank_pb2.QuestionBank) -> str:
-    if not bank.run_after_release:
+    when = [
+        f"after each {event}"
+        for event, wanted in (("training", bank.run_after_training), ("release", bank.run_after_release))
+        if wanted
+    ]
+    if not when:
         return ""
-    return f"after each release, on {names.short(bank.compute_resource) or 'the resource of the training'}"
+    return f"{' and '.join(when)}, on {names.short(bank.compute_resource) or 'the resource of the training'}"
 
 
 def _facts(bank: question_bank_pb2.QuestionBank) -> RenderableType:

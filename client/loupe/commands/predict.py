@@ -9,8 +9,8 @@ from loupe.rendering import message_json
 from loupe.scheduler.v1 import task_pb2
 
 
-@click.command(short_help="Test a version against a question bank.")
-@click.argument("version", metavar="MODEL@VERSION")
+@click.command(short_help="Test a version or a training against a question bank.")
+@click.argument("judged", metavar="MODEL@VERSION|TASK")
 @click.option(
     "--dataset", "datasets", multiple=True, metavar="NAME", help="All data paths of a dataset. Repeatable."
 )
@@ -48,7 +48,7 @@ from loupe.scheduler.v1 import task_pb2
 async def predict(  # noqa: PLR0913 -- P1's parameters
     session: Session,
     *,
-    version: str,
+    judged: str,
     datasets: tuple[str, ...],
     paths: tuple[str, ...],
     bank: str,
@@ -62,7 +62,10 @@ async def predict(  # noqa: PLR0913 -- P1's parameters
     exclude_training_overlap: bool,
     watch: bool,
 ) -> None:
-    """Run a released version over a question bank or data paths (P1). VERSION may be an alias or `latest`.
+    """Run a version, or a completed training, over a question bank or data paths (P1, P8).
+
+    VERSION may be an alias or `latest`; TASK is a training's, or the beginning of its id. Once the training
+    is released, its reports are those of the version.
 
     Data that the version was trained with, by the pictures' content or by group, flatters it: it is told with
     counts. Either it is left out, and the report says how much; or, over data paths, it is acknowledged, and
@@ -71,6 +74,7 @@ async def predict(  # noqa: PLR0913 -- P1's parameters
     \b
     Examples:
       loupe predict panel-adc@v3.01 --bank panels-june --watch
+      loupe predict 01jx4k --bank panels-june --exclude-training-overlap
       loupe predict panel-adc@v3.01 --bank panels-june@1 --exclude-training-overlap
       loupe predict panel-adc@latest --dataset panels --path question-bank --confidence-threshold 0.8
     """
@@ -79,7 +83,7 @@ async def predict(  # noqa: PLR0913 -- P1's parameters
             "name a question bank (--bank), or data: --dataset NAME or --path DATASET/PATH"
         )
     spec = task_pb2.PredictionSpec(
-        model_version=names.model_version(version),
+        **await session.client.judged(judged),
         data_paths=await session.client.data_paths(datasets, paths),
         question_bank=names.question_bank(bank) if bank else "",
         exclude_training_overlap=exclude_training_overlap,

@@ -204,16 +204,17 @@ async function leak(scene: Scene): Promise<void> {
   await expect(entry(page, newest).locator(".ant-tag-warning")).toHaveCount(0);
 }
 
-async function edit({ person, page, t, words, shoot }: Scene): Promise<void> {
+async function edit({ person, page, words, shoot }: Scene): Promise<void> {
   await person.button(words.edit).click();
   const form = dialog(page);
-  await form.getByRole("switch").check();
+  for (const label of [words.runAfterTraining, words.runAfterRelease])
+    await form.getByRole("switch", { name: label }).check();
   await person.choose(words.resource, "cpu", form);
   await shoot("edit");
   await primary(form).click();
   await expect(form).toBeHidden();
-  await expect(page.locator(".ant-descriptions-item", { hasText: words.runAfterRelease }).first()).toContainText(
-    t.common.yes,
+  await expect(page.locator(".ant-descriptions-item", { hasText: words.automatic }).first()).toContainText(
+    `${words.afterTrainings}, ${words.afterReleases}`,
   );
   await expect(page.getByText(words.noAutomaticTests)).toBeVisible();
 }

@@ -123,12 +123,18 @@ class Reports:
                 await SampleRows(session).copy(report.id, ordinal, batch)
                 ordinal += len(batch)
             await rows.set_counts(report.id, tally.counts())
+            if header.training_task:
+                await rows.name_version(report.id, header.training_task)
             await find_suspects(session, report.id)
             return MeasuredReport.of(await existing_report(session, report.id))
 
     async def delete_of_task(self, session: AsyncSession, task: str) -> None:
         """Delete the reports of a deleted task; reports that arrive later are refused (T7)."""
         await ReportRows(session).delete_of_task(task, await database_time(session))
+
+    async def release(self, session: AsyncSession, training: str, version: str) -> None:
+        """A training was released: its reports over question banks and data paths are its version's (P8)."""
+        await ReportRows(session).release(training, version)
 
     async def _claim(self, rows: ReportRows, report: EvaluationReport) -> EvaluationReport | None:
         """Insert `report`; if the same lease made a report before, return that one instead."""

@@ -164,6 +164,8 @@ class ReportHeader:
     """Samples left out because the version was trained with them or with their groups."""
     looks: TrainingLooks | None = None
     """Of which look at this validation split the weights are (E4)."""
+    training_task: str = ""
+    """`tasks/{task}` of a training that is judged before its release; empty: a version is (P8)."""
 
     def __post_init__(self) -> None:
         """Raise ReportInvalid with all contradictions at once."""

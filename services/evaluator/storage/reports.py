@@ -20,7 +20,11 @@ from services.evaluator.domain.report import (
     TrainingOverlap,
 )
 from services.evaluator.storage.pixels import pixel_counts, pixels_of
-from services.evaluator.storage.tables import deleted_task_table, report_table
+from services.evaluator.storage.tables import (
+    deleted_task_table,
+    released_training_table,
+    report_table,
+)
 from services.kit.paging import PageRequest
 from services.looks import TrainingLooks
 
@@ -82,6 +86,8 @@ class ReportRows:
     async def newest_over(self, revision: str, limit: int) -> tuple[Sequence[EvaluationReport], int]:
         """Of each version the newest report over a revision of a bank, and the number of such versions.
 
+        Reports of trainings that are not released are of no version.
+
         At most `limit` reports, the newest ones.
         """
         newer = report_table.alias("newer")
@@ -114,6 +120,7 @@ class ReportRows:
                 kind=int(report.header.kind),
                 task=report.header.task,
                 model_version=report.header.model_version,
+                training_task=report.header.training_task,
                 weights_sha256=report.header.weights_sha256,
                 code_list=list(report.header.code_list),
                 num_of_classes=report.header.num_of_classes,
@@ -137,6 +144,39 @@ class ReportRows:
         await self._session.execute(
             sa.update(report_table).where(report_table.c.id == report_id).values(**_counts(counts))
         )
+
+    async def name_version(self, report_id: UUID, training: str) -> None:
+        """If the training that a report judges was released since, the report is its version's (P8)."""
+        await self._lock_training(training)
+        released = released_training_table
+        await self._session.execute(
+            sa.update(report_table)
+            .where(report_table.c.id == report_id, released.c.task == training)
+            .values(model_version=released.c.model_version)
+        )
+
+    async def release(self, training: str, version: str) -> None:
+        """The reports of a training are its version's, and so are those that arrive later (P8)."""
+        await self._lock_training(training)
+        await self._session.execute(
+            insert(released_training_table)
+            .values(task=training, model_version=version)
+            .on_conflict_do_nothing()
+        )
+        await self._session.execute(
+            sa.update(report_table)
+            # A literal, so that the planner can use the partial index.
+            .where(
+                report_table.c.training_task == training,
+                report_table.c.training_task != sa.literal_column("''"),
+            )
+            .values(model_version=version)
+        )
+
+    async def _lock_training(self, training: str) -> None:
+        # A release and a report that arrive together would not see each other's rows.
+        key = sa.func.hashtextextended(f"training {training}", 0)
+        await self._session.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
 
     async def delete(self, report_id: UUID) -> None:
         """Delete the report; its samples and suspected labels are deleted with it."""
@@ -164,6 +204,7 @@ def _official_of(report: sa.FromClause) -> sa.ScalarSelect[Any]:
         sa.select(newest.c.id)
         .where(
             newest.c.model_version == report.c.model_version,
+            newest.c.model_version != sa.literal_column("''"),
             newest.c.kind == sa.literal_column(str(int(ReportKind.PREDICTION))),
             newest.c.overlap_affected_sample_count == sa.literal_column("0"),
         )
@@ -183,9 +224,13 @@ def _is_over(report: sa.FromClause, bank: str) -> sa.ColumnElement[bool]:
 
 
 def _judges_with(report: sa.FromClause, revision: str) -> sa.ColumnElement[bool]:
-    """Whether a report is of a prediction over a revision of a bank."""
+    """Whether a report is of a prediction with a version over a revision of a bank."""
     prediction = str(int(ReportKind.PREDICTION))
-    return sa.and_(_is_over(report, revision), report.c.kind == sa.literal_column(prediction))
+    return sa.and_(
+        _is_over(report, revision),
+        report.c.kind == sa.literal_column(prediction),
+        report.c.model_version != sa.literal_column("''"),
+    )
 
 
 def _classes(report: sa.FromClause) -> sa.ColumnElement[Any]:
@@ -230,6 +275,7 @@ def _to_report(row: sa.Row[Any]) -> EvaluationReport:
             kind=ReportKind(row.kind),
             task=row.task,
             model_version=row.model_version,
+            training_task=row.training_task,
             weights_sha256=row.weights_sha256,
             code_list=tuple(row.code_list),
             num_of_classes=row.num_of_classes,

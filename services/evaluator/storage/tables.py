@@ -14,6 +14,7 @@ report_table = sa.Table(
     sa.Column("kind", sa.SmallInteger),
     sa.Column("task", sa.Text),
     sa.Column("model_version", sa.Text),
+    sa.Column("training_task", sa.Text),
     sa.Column("weights_sha256", sa.Text),
     sa.Column("code_list", ARRAY(sa.Text)),
     sa.Column("num_of_classes", sa.Integer),
@@ -65,6 +66,12 @@ deleted_task_table = sa.Table(
     _metadata,
     sa.Column("task", sa.Text, primary_key=True),
     sa.Column("delete_time", sa.DateTime(timezone=True)),
+)
+released_training_table = sa.Table(
+    "released_training",
+    _metadata,
+    sa.Column("task", sa.Text, primary_key=True),
+    sa.Column("model_version", sa.Text),
 )
 suspect_table = sa.Table(
     "suspected_label",

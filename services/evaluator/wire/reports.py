@@ -68,6 +68,7 @@ def header_from(message: report_service_pb2.CreateReportRequest.Header) -> Repor
         question_bank=report.question_bank,
         excluded_sample_count=report.excluded_sample_count,
         looks=look_messages.from_message(report),
+        training_task=report.training_task,
     )
 
 
@@ -115,6 +116,7 @@ def report(measured: MeasuredReport, *, defined: bool = True) -> report_pb2.Repo
         question_bank=header.question_bank,
         excluded_sample_count=header.excluded_sample_count,
         looks=look_messages.to_message(header.looks),
+        training_task=header.training_task,
     )
     message.create_time.FromDatetime(value.create_time)
     return message

@@ -139,6 +139,7 @@ class EvaluatorHandler:
                 order.predict.CopyFrom(order_pb2.Predict(work=work, masks_folder=str(masks_folder)))
                 report.kind = report_pb2.REPORT_KIND_PREDICTION
                 report.model_version = work.model_version
+                report.training_task = work.training_task
                 report.confidence_threshold = work.confidence_threshold
                 report.question_bank = work.question_bank
                 report.excluded_sample_count = work.excluded_sample_count

@@ -14,7 +14,7 @@ from services.kit.object_store import ObjectStore
 from services.registry.application.manifest import ManifestFile, manifest_entries
 from services.registry.domain.datasets import Snapshot
 from services.registry.domain.identifiers import refuse
-from services.registry.domain.models import ModelVersion
+from services.registry.domain.models import Release
 from services.registry.domain.overlap import Listings, TrainingOverlap, compared_faults
 from services.registry.storage.datasets import PART_OF_A_LISTING, DataPaths, Snapshots
 from services.registry.storage.images import AlgorithmImages
@@ -24,38 +24,38 @@ from services.registry.wire import names
 
 _log = logging.getLogger(__name__)
 
+Judged = tuple[str, str] | Release
+"""A version, by its model and its number or alias; or what an unreleased training would be released as."""
+
 
 class Overlaps:
-    """Finds the samples of some data that a version was trained with."""
+    """Finds the samples of some data that a version, or an unreleased training, was trained with."""
 
     def __init__(self, sessions: DatabaseSessions, store: ObjectStore) -> None:
         self._sessions = sessions
         self._store = store
         self._copying: dict[str, asyncio.Task[None]] = {}
 
-    async def measure(self, model: str, version_id: str, data: Sequence[str]) -> TrainingOverlap:
-        """Compare data paths and snapshots with the training data of the version; NotFound."""
+    async def measure(self, judged: Judged, data: Sequence[str]) -> TrainingOverlap:
+        """Compare data paths and snapshots with the data that the weights were trained with; NotFound."""
         refuse(compared_faults(data))
         async with self._sessions.begin() as session:
-            version = await Models(session).resolve(model, version_id)
+            trained = await _trained_with(session, judged)
             compared = await _listings(session, data)
-            trained = await _trained_with(session, version)
         await self._copy(compared.manifests | trained.manifests)
         async with self._sessions.begin() as session:
             return await ManifestSamples(session).overlap(compared, trained)
 
-    async def exclude(
-        self, model: str, version_id: str, snapshots: Sequence[str]
-    ) -> tuple[list[str], TrainingOverlap]:
-        """Pin what remains of the snapshots without what the version was trained with; NotFound.
+    async def exclude(self, judged: Judged, snapshots: Sequence[str]) -> tuple[list[str], TrainingOverlap]:
+        """Pin what remains of the snapshots without what the weights were trained with; NotFound.
 
         Returns the snapshots of what remains, in their order, without those of which nothing does, and the
         overlap of the ones given.
         """
         pinned = [(name, names.parse_snapshot(name, "data")) for name in snapshots]
-        overlap = await self.measure(model, version_id, snapshots)
+        overlap = await self.measure(judged, snapshots)
         async with self._sessions.begin() as session:
-            trained = await _trained_with(session, await Models(session).resolve(model, version_id))
+            trained = await _trained_with(session, judged)
             affected = await ManifestSamples(session).affected_lines({one for _, one in pinned}, trained)
         kept = [
             await self._without(name, affected[manifest]) if affected[manifest] else name
@@ -133,10 +133,10 @@ async def _listings(session: AsyncSession, data: Sequence[str]) -> Listings:
     return found
 
 
-async def _trained_with(session: AsyncSession, version: ModelVersion) -> Listings:
-    """The training data of the version, of its algorithm image, and of the versions it was started from."""
+async def _trained_with(session: AsyncSession, judged: Judged) -> Listings:
+    """The training data of the weights, of their algorithm image, and of the versions they began with."""
     found = Listings()
-    release = version.release
+    release = judged if isinstance(judged, Release) else (await Models(session).resolve(*judged)).release
     while True:
         found.manifests.update(names.parse_snapshot(name, "snapshots") for name in release.snapshots)
         image = names.parse_image_version(release.algorithm_image_version)

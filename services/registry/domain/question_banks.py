@@ -14,7 +14,7 @@ from services.registry.domain.samples import CodeCount
 MAX_BANK_PATHS = 500
 MAX_TOLD_VERSIONS = 100
 
-CHANGEABLE = ("display_name", "description", "run_after_release", "compute_resource")
+CHANGEABLE = ("display_name", "description", "run_after_training", "run_after_release", "compute_resource")
 """The fields that an update may change."""
 
 
@@ -27,7 +27,9 @@ class BankProfile:
     run_after_release: bool = False
     """Whether each version that is released in the environment is tested with the bank (P8)."""
     compute_resource: str | None = None
-    """Of these predictions; None: that of the version's training."""
+    """Of these predictions and those after trainings; None: that of the training."""
+    run_after_training: bool = False
+    """Whether each training that is completed in the environment is tested with the bank (P8)."""
 
     def faults(self) -> list[Violation]:
         """What is wrong with it."""

@@ -10,7 +10,8 @@ from loupe.signatures import PublicKeys
 
 from services.kit.auth import current_principal
 from services.registry.application.models import ModelCatalogue
-from services.registry.application.overlap import Overlaps
+from services.registry.application.overlap import Judged, Overlaps
+from services.registry.domain.models import Release
 from services.registry.wire import models as wire
 from services.registry.wire import names, paging
 from services.registry.wire.images import task_type_in
@@ -65,23 +66,32 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
         self, request: rpc.MeasureTrainingOverlapRequest, _: Context
     ) -> pb.TrainingOverlap:
         return wire.overlap_out(
-            await self._overlaps.measure(*names.parse_model_version(request.name), request.data)
+            await self._overlaps.measure(names.parse_model_version(request.name), request.data)
         )
+
+    async def MeasureOverlapOfTraining(
+        self, request: rpc.MeasureOverlapOfTrainingRequest, _: Context
+    ) -> pb.TrainingOverlap:
+        require_process(SCHEDULER)
+        return wire.overlap_out(await self._overlaps.measure(_release(request.training), request.data))
 
     async def ExcludeTrainingOverlap(
         self, request: rpc.ExcludeTrainingOverlapRequest, _: Context
     ) -> rpc.ExcludeTrainingOverlapResponse:
         require_process(SCHEDULER)
-        snapshots, overlap = await self._overlaps.exclude(
-            *names.parse_model_version(request.name), request.snapshots
-        )
+        judged: Judged
+        if request.HasField("training"):
+            judged = _release(request.training)
+        else:
+            judged = names.parse_model_version(request.name)
+        snapshots, overlap = await self._overlaps.exclude(judged, request.snapshots)
         return rpc.ExcludeTrainingOverlapResponse(
             snapshots=snapshots, training_overlap=wire.overlap_out(overlap)
         )
 
     async def CreateModelVersion(self, request: rpc.CreateModelVersionRequest, _: Context) -> pb.ModelVersion:
         require_process(SCHEDULER)
-        return wire.version_out(await self._models.number(wire.release_in(request.parent, request.version)))
+        return wire.version_out(await self._models.number(_release(request)))
 
     async def ArchiveModelVersion(
         self, request: rpc.ArchiveModelVersionRequest, _: Context
@@ -128,3 +138,8 @@ class ModelServicer(rpc_grpc.ModelServiceServicer):
 
     async def GetSigningKeys(self, _: rpc.GetSigningKeysRequest, _context: Context) -> pb.SigningKeys:
         return self._signing_keys
+
+
+def _release(request: rpc.CreateModelVersionRequest) -> Release:
+    """What a training is, or would be, released as."""
+    return wire.release_in(request.parent, request.version)

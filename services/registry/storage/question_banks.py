@@ -167,7 +167,11 @@ class QuestionBanks:
         return QuestionBank(
             id=row.id,
             profile=BankProfile(
-                row.display_name, row.description, row.run_after_release, row.compute_resource
+                row.display_name,
+                row.description,
+                row.run_after_release,
+                row.compute_resource,
+                row.run_after_training,
             ),
             production_environment=row.production_environment,
             revision=await self.revision(row.id, row.revision),

@@ -157,6 +157,7 @@ question_banks = _table(
     last_modifier=_TEXT,
     update_time=_TIME,
     run_after_release=_BOOL,
+    run_after_training=_BOOL,
     compute_resource=_TEXT,
 )
 

@@ -18,6 +18,7 @@ def profile_in(message: pb.QuestionBank) -> BankProfile:
         message.description,
         message.run_after_release,
         names.parse_optional(names.RESOURCE, message.compute_resource, "question_bank.compute_resource"),
+        message.run_after_training,
     )
 
 
@@ -36,6 +37,7 @@ def bank_out(value: QuestionBank, trained: Sequence[tuple[str, VersionNumber]] =
             last_modifier=value.last_modifier,
             archived=value.archived,
             run_after_release=value.profile.run_after_release,
+            run_after_training=value.profile.run_after_training,
             compute_resource=names.RESOURCE.make(value.profile.compute_resource)
             if value.profile.compute_resource
             else "",

@@ -1,4 +1,4 @@
-"""New versions are tested with the question banks of their environment (P8)."""
+"""Trainings and versions are tested with the question banks of their environment (P8)."""
 
 import hashlib
 import logging
@@ -20,10 +20,10 @@ _log = logging.getLogger(__name__)
 
 
 class AutomaticRuns:
-    """Submits a prediction for each released version and each bank that wants it.
+    """Submits a prediction for each completed training and released version, and each bank that wants it.
 
-    The consumer of releases stores which versions are due. A version stays due until every bank has its task,
-    or has refused it: after a crash the request ids find the tasks that are there already (W12).
+    The end of a training and the consumer of releases store what is due. It stays due until every bank has
+    its task, or has refused it: after a crash the request ids find the tasks that are there already (W12).
     """
 
     def __init__(self, dependencies: Dependencies) -> None:
@@ -34,30 +34,37 @@ class AutomaticRuns:
         """Submit what is due. What cannot be asked or submitted now stays due; what is refused is done."""
         async with self._dependencies.sessions.begin() as session:
             due = await BankRuns(session).due(_AT_ONCE)
-        for version in due:
+        for one in due:
             try:
-                await self._run(version)
+                await self._run(one)
             except LoupeError as error:
                 _log.warning(
                     "question banks not run yet",
-                    extra={"version": version.model_version, "reason": error.reason, "error": error.message},
+                    extra={"judged": one.judged, "reason": error.reason, "error": error.message},
                 )
                 return
             async with self._dependencies.sessions.begin() as session:
-                await BankRuns(session).done(version.model_version)
+                await BankRuns(session).done(one.judged)
 
-    async def _run(self, version: BankRunDue) -> None:
-        banks = await self._dependencies.registry.banks_to_run(version.production_environment)
+    async def _run(self, due: BankRunDue) -> None:
+        banks = await self._dependencies.registry.banks_to_run(
+            due.production_environment, after_training=due.after_training
+        )
         if not banks:
             return
+        training_id = due.task.removeprefix("tasks/")
         async with self._dependencies.sessions.begin() as session:
-            training = await Tasks(session).get(version.task.removeprefix("tasks/"))
-            tested = await BankRuns(session).tested(version.model_version)
+            training = (await Tasks(session).get_many([training_id])).get(training_id)
+            tested = await BankRuns(session).tested(due.judged)
+            revisions = await BankRuns(session).revisions(due.task)
+        if training is None:
+            # It was deleted since it was completed.
+            return
         for bank in banks:
-            if bank.revision.partition("/revisions/")[0] in tested:
-                # The release was told again.
+            # The release was told again, or the training was tested with the same revision.
+            if bank.name in tested or bank.revision in revisions:
                 continue
-            run = await self._submit(version, bank, bank.compute_resource or training.spec.compute_resource)
+            run = await self._submit(due, bank, bank.compute_resource or training.spec.compute_resource)
             async with self._dependencies.sessions.begin() as session:
                 await BankRuns(session).keep(run)
 
@@ -66,17 +73,18 @@ class AutomaticRuns:
         async with self._dependencies.sessions.reading() as session:
             return await BankRuns(session).page(bank, before=before, limit=limit)
 
-    async def _submit(self, version: BankRunDue, bank: BankToRun, compute_resource: str) -> BankRun:
+    async def _submit(self, due: BankRunDue, bank: BankToRun, compute_resource: str) -> BankRun:
         request = PredictionRequest(
-            model_version=version.model_version,
+            model_version="" if due.after_training else due.judged,
+            training_task=due.judged if due.after_training else "",
             question_bank=bank.revision,
             compute_resource=compute_resource,
             exclude_training_overlap=True,
         )
-        facts = {"version": version.model_version, "bank": bank.revision}
+        facts = {"judged": due.judged, "bank": bank.revision}
         try:
             task = await self._submissions.create(
-                request, Caller(version.releaser), request_id=_request_id(version, bank)
+                request, Caller(due.caller), request_id=_request_id(due, bank)
             )
         except _TRANSIENT:
             raise
@@ -84,12 +92,12 @@ class AutomaticRuns:
             _log.warning(
                 "question bank cannot be run", extra={**facts, "reason": error.reason, "error": error.message}
             )
-            return BankRun(bank.revision, version.model_version, refusals=refusals_of(error))
+            return BankRun(bank.revision, due.judged, refusals=refusals_of(error))
         _log.info("question bank is run", extra={**facts, "task": task.name})
-        return BankRun(bank.revision, version.model_version, task.name)
+        return BankRun(bank.revision, due.judged, task.name)
 
 
-def _request_id(version: BankRunDue, bank: BankToRun) -> str:
+def _request_id(due: BankRunDue, bank: BankToRun) -> str:
     """The same for every attempt."""
-    text = f"{version.model_version} {bank.revision}"
+    text = f"{due.judged} {bank.revision}"
     return f"bank-run-{hashlib.sha256(text.encode()).hexdigest()[:40]}"

@@ -31,7 +31,7 @@ class ExportTasks:
         """The export task: a new one, the existing one, or a new attempt if that failed or was terminated."""
         registry = self._dependencies.registry
         facts = await registry.prediction_facts(
-            PredictionRequest(model_version=model_version, compute_resource=compute_resource)
+            PredictionRequest(compute_resource=compute_resource), model_version
         )
         version = facts.version
         if version is None:

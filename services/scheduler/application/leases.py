@@ -24,8 +24,8 @@ from services.scheduler.application.dependencies import (
 from services.scheduler.domain.job import Job, JobKind, lease_lost
 from services.scheduler.domain.overdue import OverdueLeases
 from services.scheduler.domain.queue import Worker
-from services.scheduler.domain.spec import ExportSpec, TrainingSpec
-from services.scheduler.domain.task import Failure, Task, TaskNotFound
+from services.scheduler.domain.spec import BankRunDue, ExportSpec, TrainingSpec
+from services.scheduler.domain.task import Failure, Task, TaskKind, TaskNotFound
 from services.scheduler.domain.work import (
     Lease,
     Outcome,
@@ -36,6 +36,7 @@ from services.scheduler.domain.work import (
     fits,
 )
 from services.scheduler.storage.admissions import Admissions
+from services.scheduler.storage.bank_runs import BankRuns
 from services.scheduler.storage.jobs import QUEUE_CHANNEL, Jobs
 from services.scheduler.storage.tasks import Tasks
 from services.scheduler.storage.throughputs import Throughputs
@@ -93,6 +94,9 @@ class Leases:
                 task, transition = locked.task.completed(report, locked.now, job.worker)
                 await self._end(locked, task, outcome_json)
                 await record_transition(session, task, transition)
+                if task.kind is TaskKind.TRAINING:
+                    environment = task.spec.production_environment
+                    await BankRuns(session).add(BankRunDue(task.name, task.name, environment, task.creator))
             elif locked.task.terminating or isinstance(outcome, Terminated):
                 await self._terminate(locked, outcome_json)
             elif isinstance(outcome, Trained):

@@ -13,7 +13,7 @@ from services.scheduler.domain.spec import (
     TrainingRequest,
 )
 from services.scheduler.domain.task import Task
-from services.scheduler.domain.wizard.registry_data import CodeParts, RegistryData
+from services.scheduler.domain.wizard.registry_data import CodeParts, Judged, RegistryData
 from services.scheduler.domain.work import Packaged
 
 
@@ -24,25 +24,25 @@ class RegistryPort(Protocol):
         """The registry's data about everything that a training request names."""
         ...
 
-    async def prediction_facts(self, request: PredictionRequest) -> RegistryData:
-        """The registry's data about everything that a prediction request names."""
+    async def prediction_facts(self, request: PredictionRequest, judged: Judged) -> RegistryData:
+        """The registry's data about everything that a prediction request names, and what it judges."""
         ...
 
-    async def training_overlap(self, model_version: str, data: Sequence[str]) -> TrainingOverlap | None:
-        """How much of the data paths or snapshots the version was trained with (P7); None if unknown."""
+    async def training_overlap(self, judged: Judged, data: Sequence[str]) -> TrainingOverlap | None:
+        """How much of the data paths or snapshots the weights were trained with (P7); None if unknown."""
         ...
 
     async def exclude_training_overlap(
-        self, model_version: str, snapshots: Sequence[str]
+        self, judged: Judged, snapshots: Sequence[str]
     ) -> tuple[tuple[PinnedPath, ...], TrainingOverlap]:
-        """Pin what is left of the snapshots without what the version was trained with (P7).
+        """Pin what is left of the snapshots without what the weights were trained with (P7).
 
         Also returns the overlap of the snapshots themselves.
         """
         ...
 
-    async def banks_to_run(self, environment: str) -> Sequence[BankToRun]:
-        """The question banks of an environment that each new version is tested with (P8)."""
+    async def banks_to_run(self, environment: str, *, after_training: bool) -> Sequence[BankToRun]:
+        """The question banks of an environment that run after each training, or each release (P8)."""
         ...
 
     async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> Mapping[str, CodeParts]:

@@ -23,8 +23,12 @@ from services.scheduler.domain.spec import (
 )
 from services.scheduler.domain.task import Task, TaskKind, TaskState
 from services.scheduler.domain.wizard.findings import ALL_STEPS, Examination
-from services.scheduler.domain.wizard.prediction import check_training_overlap, examine_prediction
-from services.scheduler.domain.wizard.registry_data import ModelVersionFacts, RegistryData
+from services.scheduler.domain.wizard.prediction import (
+    check_training_overlap,
+    examine_prediction,
+    judged_by,
+)
+from services.scheduler.domain.wizard.registry_data import Judged, ModelVersionFacts, RegistryData
 from services.scheduler.domain.wizard.summary import codes_to_judge, examine_training, retraining_of
 from services.scheduler.domain.wizard.training_summary import TrainingSummary
 from services.scheduler.storage.tasks import ModelNameTaken, Tasks, digest
@@ -118,7 +122,7 @@ class Submissions:
         *,
         validate_only: bool,
     ) -> Task:
-        examination, _ = await self._examine(request, ALL_STEPS)
+        examination, facts = await self._examine(request, ALL_STEPS)
         _refuse_errors(examination)
         spec = examination.spec
         if spec is None:
@@ -132,7 +136,8 @@ class Submissions:
                 pinned = await asyncio.gather(*(registry.pin(path) for path in spec.data_paths))
                 spec = replace(spec, pinned=tuple(pinned))
             if isinstance(spec, PredictionSpec) and isinstance(request, PredictionRequest):
-                spec = await self._with_overlap(request, spec)
+                judged = spec.model_version or judged_by(request, facts.training)
+                spec = await self._with_overlap(request, spec, judged)
         now = await self._dependencies.sessions.time()
         task = Task(
             id=new_id(now),
@@ -151,15 +156,17 @@ class Submissions:
                 await record_transition(session, task, task.submitted())
         return task
 
-    async def _with_overlap(self, request: PredictionRequest, spec: PredictionSpec) -> PredictionSpec:
+    async def _with_overlap(
+        self, request: PredictionRequest, spec: PredictionSpec, judged: Judged
+    ) -> PredictionSpec:
         """Measure the overlap of the pinned data: the paths may have changed since the examination (P7)."""
         registry = self._dependencies.registry
         snapshots = [pinned.snapshot for pinned in spec.pinned]
-        overlap = await registry.training_overlap(spec.model_version, snapshots)
+        overlap = await registry.training_overlap(judged, snapshots)
         _refuse_errors(Examination({_DATA_STEP: tuple(check_training_overlap(request, overlap))}, spec))
         if overlap is None or not (spec.exclude_training_overlap and overlap.affected_sample_count):
             return replace(spec, training_overlap=overlap)
-        pinned, overlap = await registry.exclude_training_overlap(spec.model_version, snapshots)
+        pinned, overlap = await registry.exclude_training_overlap(judged, snapshots)
         return replace(
             spec,
             pinned=pinned,
@@ -187,7 +194,9 @@ class Submissions:
         """The findings, and the facts that they are about."""
         registry = self._dependencies.registry
         if isinstance(request, PredictionRequest):
-            facts = await registry.prediction_facts(request)
+            training = await self._task(request.training_task)
+            facts = await registry.prediction_facts(request, judged_by(request, training))
+            facts = replace(facts, training=training)
             return examine_prediction(request, facts, step), facts
         facts = await registry.training_facts(request)
         if judged := codes_to_judge(request, facts, step):
@@ -200,6 +209,13 @@ class Submissions:
         seed = secrets.randbits(_SEED_BITS) + 1
         facts = replace(facts, name_taken=taken, prior_split_sha256=prior_split)
         return examine_training(request, facts, seed, step), facts
+
+    async def _task(self, name: str) -> Task | None:
+        collection, _, task_id = name.partition("/")
+        if collection != "tasks" or not task_id:
+            return None
+        async with self._dependencies.sessions.begin() as session:
+            return (await Tasks(session).get_many([task_id])).get(task_id)
 
 
 async def _training_of(session: AsyncSession, version: ModelVersionFacts) -> Task:

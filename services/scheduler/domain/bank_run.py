@@ -1,4 +1,4 @@
-"""What became of the test of a released version with a question bank (P8)."""
+"""What became of the test of a training or a version with a question bank (P8)."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +23,8 @@ class BankRun:
 
     # `questionBanks/{bank}/revisions/{number}`.
     question_bank: str
-    model_version: str
+    # `tasks/{task}` of a training, or `models/{model}/versions/{version}`.
+    judged: str
     # `tasks/{task}`; empty: refused.
     task: str = ""
     refusals: tuple[Refusal, ...] = ()
@@ -38,6 +39,9 @@ class KeptBankRun:
     time: datetime
     # Of the task now; None: refused, or the task was deleted since.
     task_state: TaskState | None
+    # Of a judged training: the id of its model, and its version if it was released since.
+    model: str = ""
+    model_version: str = ""
 
 
 def refusals_of(error: LoupeError) -> tuple[Refusal, ...]:

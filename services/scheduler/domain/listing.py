@@ -29,6 +29,7 @@ class ListedSpec:
     parent_version: str
     train_segmentation: bool
     target_major: int
+    # A version, or the `tasks/{task}` of a training.
     tried_version: str
     format: PackageFormat | None
     training_overlap: TrainingOverlap | None

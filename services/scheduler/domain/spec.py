@@ -81,7 +81,9 @@ class TrainingRequest:
 class PredictionRequest:
     """A run over labelled data or a question bank, as the user requested it (P1)."""
 
-    model_version: str
+    model_version: str = ""
+    # `tasks/{task}`, in place of a version (P8).
+    training_task: str = ""
     data_paths: tuple[str, ...] = ()
     # `questionBanks/{bank}`, or one of its revisions, in place of data paths (P7).
     question_bank: str = ""
@@ -139,7 +141,10 @@ class TrainingSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionSpec:
-    """A prediction task's request, and the values that it resolved to. `model_version` is never an alias."""
+    """A prediction task's request, and the values that it resolved to.
+
+    It judges a version, whose name is never an alias, or a training that had none yet (P8).
+    """
 
     model_version: str
     data_paths: tuple[str, ...]
@@ -162,11 +167,14 @@ class PredictionSpec:
     # P7: only what the version was not trained with is pinned, and so many samples are left out.
     exclude_training_overlap: bool = False
     excluded_sample_count: int = 0
+    # `tasks/{task}` and the id of its model; empty: a version is judged.
+    training_task: str = ""
+    training_model: str = ""
 
     @property
     def model_name(self) -> str:
-        """The model whose version is tried."""
-        return self.model_version.split("/")[1]
+        """The model that is judged."""
+        return self.training_model or self.model_version.split("/")[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,23 +195,35 @@ class ExportSpec:
 
 @dataclass(frozen=True, slots=True)
 class BankRunDue:
-    """A released version that is still to be tested with the question banks of its environment (P8)."""
+    """A training or a version that is still to be tested with the question banks of its environment (P8)."""
 
-    model_version: str
-    # `tasks/{task}` that it was released from.
+    # `tasks/{task}` or `models/{model}/versions/{version}`.
+    judged: str
+    # The training itself, or the one that the version was released from.
     task: str
     production_environment: str
-    releaser: str
+    # Who submitted the training, or released the version.
+    caller: str
+
+    @property
+    def after_training(self) -> bool:
+        """Whether it is a training."""
+        return self.judged == self.task
 
 
 @dataclass(frozen=True, slots=True)
 class BankToRun:
-    """A question bank that new versions are tested with."""
+    """A question bank that new trainings or versions are tested with."""
 
     # `questionBanks/{bank}/revisions/{number}`.
     revision: str
-    # Empty: that of the version's training.
+    # Empty: that of the training.
     compute_resource: str
+
+    @property
+    def name(self) -> str:
+        """`questionBanks/{bank}`."""
+        return self.revision.partition("/revisions/")[0]
 
 
 Spec = TrainingSpec | PredictionSpec | ExportSpec

@@ -238,6 +238,12 @@ class Task(TaskHead):
             operations -= {TaskOperation.RELEASE}
         return tuple(operation for operation in TaskOperation if operation in operations)
 
+    @property
+    def has_model(self) -> bool:
+        """Whether it is a training with stored weights and report: its model can be judged (P8)."""
+        done = self.state in {TaskState.COMPLETED, TaskState.RELEASED}
+        return done and self.kind is TaskKind.TRAINING
+
     def attempt_of(self, number: int) -> int:
         """The attempt that a request names; 0 is the current one."""
         if not 0 <= number <= self.attempt:

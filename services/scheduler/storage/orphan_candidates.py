@@ -14,7 +14,7 @@ SUFFIX = {WEIGHTS: ".safetensors", SPLITS: ".jsonl", CHECKPOINTS: ".safetensors"
 
 FOLDERS = tuple(SUFFIX)
 # The columns that name objects of each folder. Weights of a warm start and a parent's split belong to a
-# released task, which cannot be deleted.
+# released task, which cannot be deleted. Of a training that can, predictions may still need the weights.
 _NAMED_BY = {
     WEIGHTS: tasks.c.weights_sha256,
     SPLITS: tasks.c.split_sha256,
@@ -24,6 +24,13 @@ _NAMED_BY = {
         sa.literal_column("'contact_sheet_sha256'")
     ),
 }
+
+_JUDGED_WEIGHTS = sa.text(
+    """
+    SELECT spec ->> 'weights_sha256' FROM tasks
+    WHERE kind = 'PREDICTION' AND tried_version LIKE 'tasks/%' AND spec ->> 'weights_sha256' = ANY(:hashes)
+    """
+)
 
 
 def object_key(folder: str, sha256: str) -> str:
@@ -78,6 +85,10 @@ class OrphanCandidates:
                     sa.select(column).where(column == sa.any_(sa.cast(list(by_hash), sa.ARRAY(sa.Text))))
                 )
                 found.update(by_hash[sha256] for sha256 in rows)
+        weights = {_sha256(key): key for key in keys if key.startswith(f"{WEIGHTS}/")}
+        if weights:
+            judged = await self._session.scalars(_JUDGED_WEIGHTS, {"hashes": list(weights)})
+            found.update(weights[sha256] for sha256 in judged)
         return found
 
     async def remove(self, key: str) -> None:

@@ -211,7 +211,7 @@ bank_runs = sa.Table(
     sa.Column("id", sa.BigInteger, primary_key=True),
     sa.Column("question_bank", sa.Text),
     sa.Column("revision", sa.Integer),
-    sa.Column("model_version", sa.Text),
+    sa.Column("judged", sa.Text),
     sa.Column("task", sa.Text),
     sa.Column("refusals", _json),
     sa.Column("create_time", _time),

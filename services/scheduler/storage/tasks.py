@@ -14,7 +14,7 @@ from services.kit.signals import notify
 from services.looks import TrainingLooks
 from services.scheduler.domain.amounts import Amounts
 from services.scheduler.domain.progress import Phase
-from services.scheduler.domain.spec import PackageFormat, TrainingSpec
+from services.scheduler.domain.spec import ExportSpec, PackageFormat, PredictionSpec, TrainingSpec
 from services.scheduler.domain.task import (
     Task,
     TaskChanged,
@@ -67,7 +67,7 @@ class Tasks:
             "name_grams": grams_of(spec.model_name),
             "retraining": isinstance(spec, TrainingSpec) and bool(spec.parent_version),
             "production_environment": spec.production_environment,
-            "tried_version": "" if isinstance(spec, TrainingSpec) else spec.model_version,
+            "tried_version": "" if isinstance(spec, TrainingSpec) else _judged(spec),
             "priority": task.priority,
             **asdict(task.takes),
             "request_id": request_id or None,
@@ -189,6 +189,11 @@ class Tasks:
 def digest(content: str) -> bytes:
     """The digest that identifies a request's content."""
     return hashlib.sha256(content.encode()).digest()
+
+
+def _judged(spec: PredictionSpec | ExportSpec) -> str:
+    """The version, or the training that had none yet."""
+    return spec.model_version or (spec.training_task if isinstance(spec, PredictionSpec) else "")
 
 
 def _changing(task: Task) -> dict[str, Any]:

@@ -315,6 +315,7 @@ def _predict(spec: PredictionSpec) -> job_pb2.PredictWork:
         training_overlap=tasks.training_overlap(spec.training_overlap),
         question_bank=spec.question_bank,
         excluded_sample_count=spec.excluded_sample_count,
+        training_task=spec.training_task,
     )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
 from loupe.errors import FailedPrecondition, InvalidArgument, NotFound
@@ -43,6 +43,7 @@ from services.scheduler.domain.wizard.registry_data import (
     CodeCount,
     CodeParts,
     DataPathFacts,
+    Judged,
     ModelVersionFacts,
     RegistryData,
 )
@@ -93,15 +94,15 @@ class RegistryClient:
             version=version,
         )
 
-    async def prediction_facts(self, request: PredictionRequest) -> RegistryData:
-        """The registry's data about everything that a prediction request names."""
+    async def prediction_facts(self, request: PredictionRequest, judged: Judged) -> RegistryData:
+        """The registry's data about everything that a prediction request names, and what it judges."""
         bank = await self._bank(request.question_bank)
         data = [one.snapshot for one in bank.pinned] if bank else request.data_paths
         resource, (paths, deleted), version, overlap = await asyncio.gather(
             self._resource_exists(request.compute_resource),
             self._paths(request.data_paths),
-            self._version(request.model_version),
-            self.training_overlap(request.model_version, data),
+            self._version(judged),
+            self.training_overlap(judged, data),
         )
         return RegistryData(
             resource_exists=resource,
@@ -112,27 +113,35 @@ class RegistryClient:
             bank=bank,
         )
 
-    async def training_overlap(self, model_version: str, data: Sequence[str]) -> TrainingOverlap | None:
-        """How much of the data paths or snapshots the version was trained with (P7); None if unknown."""
+    async def training_overlap(self, judged: Judged, data: Sequence[str]) -> TrainingOverlap | None:
+        """How much of the data paths or snapshots the weights were trained with (P7); None if unknown."""
         if not data:
             return None
-        request = model_service_pb2.MeasureTrainingOverlapRequest(name=model_version, data=data)
-        overlap = await self._known(
-            model_version,
-            lambda: self._models.MeasureTrainingOverlap(request, timeout=_OVERLAP_WITHIN_S),
-        )
+        if isinstance(judged, Task):
+            order = release_order(judged, releaser="")
+            of_training = model_service_pb2.MeasureOverlapOfTrainingRequest(training=order, data=data)
+            overlap = await self._known(
+                judged.name,
+                lambda: self._models.MeasureOverlapOfTraining(of_training, timeout=_OVERLAP_WITHIN_S),
+            )
+        else:
+            request = model_service_pb2.MeasureTrainingOverlapRequest(name=judged, data=data)
+            overlap = await self._known(
+                judged,
+                lambda: self._models.MeasureTrainingOverlap(request, timeout=_OVERLAP_WITHIN_S),
+            )
         return None if overlap is None else _overlap_of(overlap)
 
     async def exclude_training_overlap(
-        self, model_version: str, snapshots: Sequence[str]
+        self, judged: Judged, snapshots: Sequence[str]
     ) -> tuple[tuple[PinnedPath, ...], TrainingOverlap]:
-        """Pin what is left of the snapshots without what the version was trained with (P7)."""
-        request = model_service_pb2.ExcludeTrainingOverlapRequest(name=model_version, snapshots=snapshots)
+        """Pin what is left of the snapshots without what the weights were trained with (P7)."""
+        request = model_service_pb2.ExcludeTrainingOverlapRequest(snapshots=snapshots, **_field_of(judged))
         answer = await self._models.ExcludeTrainingOverlap(request, timeout=_OVERLAP_WITHIN_S)
         return tuple(_pinned_of(name) for name in answer.snapshots), _overlap_of(answer.training_overlap)
 
-    async def banks_to_run(self, environment: str) -> list[BankToRun]:
-        """The question banks of an environment that each new version is tested with (P8)."""
+    async def banks_to_run(self, environment: str, *, after_training: bool) -> list[BankToRun]:
+        """The question banks of an environment that run after each training, or each release (P8)."""
         found: list[BankToRun] = []
         if not environment:
             return found
@@ -144,7 +153,7 @@ class RegistryClient:
             found += [
                 BankToRun(bank.revision.name, bank.compute_resource)
                 for bank in answer.question_banks
-                if bank.run_after_release
+                if (bank.run_after_training if after_training else bank.run_after_release)
             ]
             request.page_token = answer.next_page_token
             if not request.page_token:
@@ -297,10 +306,13 @@ class RegistryClient:
             if not request.page_token:
                 return replace(parent, data_paths=tuple(bound))
 
-    async def _version(self, name: str) -> ModelVersionFacts | None:
-        version = await self._known(
-            name, lambda: self._models.GetModelVersion(model_service_pb2.GetModelVersionRequest(name=name))
-        )
+    async def _version(self, judged: Judged) -> ModelVersionFacts | None:
+        version: model_pb2.ModelVersion | None
+        if isinstance(judged, Task):
+            version = release_order(judged, releaser="").version
+        else:
+            request = model_service_pb2.GetModelVersionRequest(name=judged)
+            version = await self._known(judged, lambda: self._models.GetModelVersion(request))
         if version is None:
             return None
         return ModelVersionFacts(
@@ -334,6 +346,13 @@ def _overlap_of(message: model_pb2.TrainingOverlap) -> TrainingOverlap:
         trained_group_count=message.trained_group_count,
         affected_sample_count=message.affected_sample_count,
     )
+
+
+def _field_of(judged: Judged) -> dict[str, Any]:
+    """The field of a request for overlaps that names what is judged."""
+    if isinstance(judged, Task):
+        return {"training": release_order(judged, releaser="")}
+    return {"name": judged}
 
 
 def _pinned_of(snapshot: str) -> PinnedPath:

@@ -18,6 +18,7 @@ OUTPUT_ONLY = {
     "target_major": "",
     "training_overlap": "",
     "excluded_sample_count": "",
+    "model": "",
 }
 
 
@@ -35,6 +36,7 @@ def request(message: task_pb2.Task) -> TrainingRequest | PredictionRequest:
             refuse_output_only(spec)
             return PredictionRequest(
                 model_version=spec.model_version,
+                training_task=spec.training_task,
                 data_paths=tuple(spec.data_paths),
                 compute_resource=spec.compute_resource,
                 batch_size=spec.batch_size,

@@ -91,9 +91,12 @@ def listed_task(view: TaskView[ListedTask]) -> task_pb2.Task:
     elif spec.format:
         message.export.CopyFrom(_export(spec.tried_version, spec.format, spec.compute_resource))
     else:
+        is_training = spec.tried_version.startswith("tasks/")
         message.prediction.CopyFrom(
             task_pb2.PredictionSpec(
-                model_version=spec.tried_version,
+                model_version="" if is_training else spec.tried_version,
+                training_task=spec.tried_version if is_training else "",
+                model=spec.model_name,
                 compute_resource=spec.compute_resource,
                 training_overlap=training_overlap(spec.training_overlap),
                 question_bank=spec.question_bank,
@@ -165,6 +168,8 @@ def _prediction(spec: PredictionSpec) -> task_pb2.PredictionSpec:
         question_bank=spec.question_bank,
         exclude_training_overlap=spec.exclude_training_overlap,
         excluded_sample_count=spec.excluded_sample_count,
+        training_task=spec.training_task,
+        model=spec.model_name,
     )
 
 

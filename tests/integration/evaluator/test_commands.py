@@ -254,15 +254,17 @@ async def test_p7_p8_a_bank_is_made_revised_ranked_and_archived(
     name, path = f"b-{secrets.token_hex(4)}", bank.removeprefix("datasets/").replace("/paths", "")
     made = await command.json(
         *("banks", "create", name, "--environment", "demo-fab-cell-array", "--path", path),
-        *("--display-name", "June", "--run-after-release"),
+        *("--display-name", "June", "--run-after-training", "--run-after-release"),
     )
     assert (made["revision"]["dataPaths"], made["runAfterRelease"]) == ([bank], True)
+    assert "after each training and after each release" in await command.text("banks", "show", name)
     assert name in await command.text("banks", "list", "--environment", "demo-fab-cell-array")
     assert name in await command.text("data", "list")
     updated = await command.json(
         "banks", "update", name, "--no-run-after-release", "--resource", "cpu", "--description", "line 3"
     )
-    assert (updated["displayName"], updated["runAfterRelease"]) == ("June", False)
+    assert (updated["displayName"], updated["runAfterTraining"]) == ("June", True)
+    assert not updated["runAfterRelease"]
     assert updated["computeResource"] == "computeResources/cpu"
     assert "--display-name" in await command.refused("banks", "update", name)
     assert "no version was tested" in await command.text("banks", "leaderboard", name)

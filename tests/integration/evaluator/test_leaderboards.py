@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from loupe.errors import NotFound
-from loupe.evaluator.v1 import leaderboard_pb2, leaderboard_service_pb2, report_pb2
+from loupe.evaluator.v1 import leaderboard_pb2, leaderboard_service_pb2, report_pb2, report_service_pb2
 from loupe.evaluator.v1.leaderboard_service_pb2_grpc import LeaderboardServiceStub
 from loupe.registry.v1 import (
     model_pb2,
@@ -19,6 +19,7 @@ from loupe.registry.v1 import (
 from tests.integration.evaluator.conftest import sample
 from tests.integration.evaluator.installation import Installation, run_installation
 from tests.integration.registry.conftest import png, version_of
+from tests.support.waiting import eventually
 
 ENVIRONMENT = "productionEnvironments/demo-fab-cell-array"
 A, B = "TPFIP", "TSAGG"
@@ -49,10 +50,10 @@ class Bank:
             )
         )
 
-    async def version(self) -> str:
-        """The next version of the model."""
+    async def version(self, task: str = "") -> str:
+        """The next version of the model, released from `task`."""
         request = model_service_pb2.CreateModelVersionRequest(
-            parent=self.model, version=version_of(f"tasks/{secrets.token_hex(8)}")
+            parent=self.model, version=version_of(task or f"tasks/{secrets.token_hex(8)}")
         )
         return str((await self.installation.registry.service.models.CreateModelVersion(request)).name)
 
@@ -154,3 +155,29 @@ async def test_p8_only_reports_over_one_revision_stand_side_by_side(
     tested.bank.name = "questionBanks/nowhere"
     with pytest.raises(NotFound, match="nowhere"):
         await tested.leaderboard()
+
+
+async def test_p8_the_report_of_a_training_is_its_versions_once_it_is_released(
+    installation: Installation, tested: Bank
+) -> None:
+    """P2, P8: a version is not judged a second time by the bank that judged its training."""
+    training, other = f"tasks/{secrets.token_hex(8)}", f"tasks/{secrets.token_hex(8)}"
+    judged = await tested.report("", 3, training_task=training)
+    await tested.report("", 5, training_task=other)
+    assert not (await tested.leaderboard()).entries
+    official = report_service_pb2.ListReportsRequest(official=True, question_bank=tested.bank.name)
+    assert not (await installation.viewer.stub.ListReports(official)).reports
+    version = await tested.version(training)
+
+    async def listed() -> bool:
+        return bool((await tested.leaderboard()).entries)
+
+    await eventually(listed)
+    (entry,) = (await tested.leaderboard()).entries
+    assert (entry.model_version, entry.report) == (version, judged.name)
+    (official_report,) = (await installation.viewer.stub.ListReports(official)).reports
+    assert (official_report.model_version, official_report.training_task) == (version, training)
+    # A prediction that was submitted before the release may end after it.
+    late = await tested.report("", 1, training_task=training)
+    assert late.model_version == version
+    assert [one.report for one in (await tested.leaderboard()).entries] == [late.name]

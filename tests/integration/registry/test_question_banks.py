@@ -172,11 +172,13 @@ async def test_p7_a_change_builds_on_what_was_seen(engineer: Caller) -> None:
     with pytest.raises(Aborted):
         await revised(engineer, bank, await filled(engineer, 32), etag=bank.etag)
     update.etag = ""
-    update.update_mask.paths[:] = ["run_after_release", "compute_resource"]
+    update.update_mask.paths[:] = ["run_after_training", "run_after_release", "compute_resource"]
+    update.question_bank.run_after_training = True
     update.question_bank.run_after_release = True
     update.question_bank.compute_resource = "computeResources/cpu"
     changed = await engineer.banks.UpdateQuestionBank(update)
     assert (changed.display_name, changed.run_after_release) == ("new", True)
+    assert changed.run_after_training
     assert changed.compute_resource == "computeResources/cpu"
     update.question_bank.compute_resource = "computeResources/nowhere"
     with pytest.raises(NotFound, match="nowhere"):

@@ -189,11 +189,11 @@ async def test_p7_a_copy_goes_on_when_its_caller_gives_up(
         monkeypatch.setattr(store, "download", held_up)
         overlaps = Overlaps(registry.database.sessions, store)
         model = version.split("/")[1]
-        impatient = asyncio.create_task(overlaps.measure(model, "v3.01", [snapshot]))
+        impatient = asyncio.create_task(overlaps.measure((model, "v3.01"), [snapshot]))
         await began.wait()
         impatient.cancel()
         await asyncio.wait([impatient])
-        patient = asyncio.create_task(overlaps.measure(model, "v3.01", [snapshot]))
+        patient = asyncio.create_task(overlaps.measure((model, "v3.01"), [snapshot]))
         may_go_on.set()
         assert (await patient).affected_sample_count == 1
     assert len(downloads) == 1
@@ -210,3 +210,30 @@ async def test_p7_data_that_is_not_there_is_named(registry: Registry, engineer: 
         await measured(engineer, version.replace("v3.01", "v3.09"), path)
     with pytest.raises(InvalidArgument, match="501"):
         await measured(engineer, version, *[path] * 501)
+
+
+async def test_p8_a_training_is_compared_as_the_version_that_it_would_be(
+    registry: Registry, engineer: Caller
+) -> None:
+    """P7, P8: before the release nothing of it is in the registry; its parent's data counts too."""
+    first, second = await filled(engineer, pictures(91)), await filled(engineer, pictures(92))
+    parent = await trained(registry, await pinned(engineer, first))
+    bank = await pinned(engineer, await filled(engineer, pictures(91, 92, 93)))
+    for warm, counts in ((True, (3, 2, 0, 2)), (False, (3, 1, 0, 1))):
+        training = model_service_pb2.CreateModelVersionRequest(
+            parent="models/unreleased",
+            version=version_of(
+                "tasks/unreleased",
+                snapshots=[await pinned(engineer, second)],
+                **started_from(parent, warm=warm),
+            ),
+        )
+        found = await registry.service.models.MeasureOverlapOfTraining(
+            model_service_pb2.MeasureOverlapOfTrainingRequest(training=training, data=[bank])
+        )
+        assert (found.sample_count, found.trained_sample_count) == counts[:2]
+        left = await registry.service.models.ExcludeTrainingOverlap(
+            model_service_pb2.ExcludeTrainingOverlapRequest(training=training, snapshots=[bank])
+        )
+        assert left.training_overlap.affected_sample_count == counts[3]
+        assert left.snapshots[0] != bank

@@ -155,7 +155,7 @@ async def test_p8_what_became_of_tests_after_releases_is_told(
     await command.json(
         "banks", "create", bank, *wish, bench.resource.partition("/")[2], "--run-after-release"
     )
-    assert "no test after a release" in await command.text("banks", "runs", bank)
+    assert "no test; " in await command.text("banks", "runs", bank)
     assert "questionBanks/" in await command.refused("banks", "runs", "a/b")
     version = (await command.json("release", training.name))["modelVersion"]
 

@@ -20,6 +20,7 @@ from loupe.registry.v1 import algorithm_image_pb2, model_pb2
 from loupe.rendering import (
     comparison,
     human_duration,
+    judged,
     message_json,
     report,
     sparkline,
@@ -28,7 +29,7 @@ from loupe.rendering import (
     task_table,
     threshold_curves,
 )
-from loupe.scheduler.v1 import task_pb2
+from loupe.scheduler.v1 import bank_run_pb2, task_pb2
 from loupe.text import visible
 from loupe.watching import Curve, TaskView
 from rich.console import Console, RenderableType
@@ -442,3 +443,13 @@ def test_e4_task_and_report_say_of_which_look_the_weights_are(capsys: pytest.Cap
             lines = " ".join(capsys.readouterr().out.split())
             assert [line for line in expected if line not in lines] == []
             assert ("weights of" in lines) == bool(expected)
+
+
+def test_p8_what_was_judged_is_a_version_or_a_training_of_a_model() -> None:
+    """Lists tell which model it is although it has no version, and the version once it has one."""
+    version = "models/panel-adc/versions/v3.01"
+    assert judged(task_pb2.PredictionSpec(model_version=version, model="panel-adc")) == "panel-adc@v3.01"
+    training = bank_run_pb2.BankRun(training_task="tasks/01jx4k", model="panel-adc")
+    assert judged(training) == "panel-adc, training 01jx4k"
+    training.model_version = version
+    assert judged(training) == "panel-adc@v3.01, training 01jx4k"

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 from typing import Any
 
@@ -20,10 +21,11 @@ from services.scheduler.domain.spec import (
     TrainingOverlap,
     TrainingRequest,
 )
+from services.scheduler.domain.task import Task, TaskKind, TaskState
 from services.scheduler.domain.wizard.findings import Examination
 from services.scheduler.domain.wizard.json_object import parse_object
 from services.scheduler.domain.wizard.model_params import parse_model_params
-from services.scheduler.domain.wizard.prediction import examine_prediction
+from services.scheduler.domain.wizard.prediction import examine_prediction, judged_by
 from services.scheduler.domain.wizard.registry_data import (
     AlgorithmImageFacts,
     BankFacts,
@@ -849,7 +851,7 @@ def test_w_each_step_is_validated_alone_and_the_whole_at_once() -> None:
 
 
 def predict(
-    facts: RegistryData = FACTS, version: ModelVersionFacts = PARENT, **changes: Any
+    facts: RegistryData = FACTS, version: ModelVersionFacts | None = PARENT, **changes: Any
 ) -> Examination[Any]:
     asked = {"model_version": "models/m/versions/production", "data_paths": (GOOD,), **changes}
     asked.setdefault("compute_resource", "computeResources/cpu")
@@ -860,6 +862,55 @@ def test_p1_a_prediction_resolves_to_the_exact_version() -> None:
     """An alias can move; the task must always show which version it used."""
     spec = predict().spec
     assert (spec.model_version, spec.batch_size, spec.model_name) == (PARENT.name, 32, "m")
+
+
+def of_training(training: Task | None, **changes: Any) -> Examination[Any]:
+    """A prediction that names a training; the facts are those of a training without a version."""
+    asked = {"model_version": "", "training_task": "tasks/t1", **changes}
+    version = replace(PARENT, name="", task="tasks/t1") if training and training.has_model else None
+    return predict(replace(FACTS, training=training), version, **asked)
+
+
+def task_in(state: TaskState, **changes: Any) -> Task:
+    task = Task(
+        id="t1",
+        kind=TaskKind.TRAINING,
+        state=state,
+        spec=examine().spec,
+        creator="users/ann",
+        create_time=datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    return replace(task, **changes)
+
+
+def test_p8_a_prediction_judges_a_training_that_is_completed() -> None:
+    """Its weights are stored, though it has no version yet."""
+    completed = task_in(TaskState.COMPLETED)
+    spec = of_training(completed).spec
+    assert (spec.model_version, spec.training_task) == ("", "tasks/t1")
+    assert spec.model_name == completed.spec.model_name
+    assert judged_by(PredictionRequest(training_task="tasks/t1"), completed) is completed
+    # Once it has a version, that is judged.
+    numbered = task_in(TaskState.RELEASED, model_version=PARENT.name)
+    assert judged_by(PredictionRequest(training_task="tasks/t1"), numbered) == PARENT.name
+    unnumbered = task_in(TaskState.RELEASED)
+    assert judged_by(PredictionRequest(training_task="tasks/t1"), unnumbered) is unnumbered
+
+
+@pytest.mark.parametrize("state", sorted(set(TaskState) - {TaskState.COMPLETED, TaskState.RELEASED}))
+def test_p8_a_training_in_another_state_is_not_judged(state: TaskState) -> None:
+    """Its weights are missing, or are not those that it ends with."""
+    told = only(of_training(task_in(state)), "training_task", "TRAINING_NOT_COMPLETED")
+    assert state in told
+
+
+def test_p8_what_names_no_training_is_refused() -> None:
+    only(of_training(None), "training_task", "NOT_FOUND")
+    only(
+        of_training(task_in(TaskState.COMPLETED, kind=TaskKind.PREDICTION)), "training_task", "NOT_A_TRAINING"
+    )
+    both = of_training(task_in(TaskState.COMPLETED), model_version=PARENT.name)
+    only(both, "training_task", "TRAINING_BESIDE_VERSION")
 
 
 BANK = BankFacts(

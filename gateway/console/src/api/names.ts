@@ -15,6 +15,12 @@ export function shortVersion(name: string): string {
   return ids(name).join("@");
 }
 
+/** `panel@v3.01`; of a training that had no version `panel · 01jx4k`, or `panel@v3.01 · 01jx4k` since it has one. */
+export function judged(of: { modelVersion: string; trainingTask: string; model: string }): string {
+  const version = of.modelVersion && shortVersion(of.modelVersion);
+  return of.trainingTask ? `${version || of.model} · ${lastPart(of.trainingTask)}` : version;
+}
+
 /** `panels/main` of `datasets/panels/paths/main`. */
 export function shortPath(name: string): string {
   return ids(name).join("/");

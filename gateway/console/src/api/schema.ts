@@ -121,7 +121,7 @@ export interface paths {
         };
         /**
          * List bank runs
-         * @description What became of the tests after releases, newest first (P8).
+         * @description What became of the tests after trainings and releases, newest first (P8).
          *
          *     Least role: VIEWER.
          */
@@ -2240,13 +2240,14 @@ export interface components {
          */
         Augmentation: "AUGMENTATION_UNSPECIFIED" | "AUGMENTATION_COLOUR" | "AUGMENTATION_SCALE" | "AUGMENTATION_FLIP" | "AUGMENTATION_RANDOM";
         /**
-         * @description What became of the test of a released version with a question bank that wants one after each release (P8): its task,
-         *     or why there is none. There is one for each bank and version, however often the release is told.
+         * @description What became of the test of a completed training, or of a released version, with a question bank that wants one (P8):
+         *     its task, or why there is none. There is one for each bank and training, and one for each bank and version, however
+         *     often the release is told. A version whose training was tested with the same revision has none of its own.
          */
         BankRun: {
             /** @description `questionBanks/{bank}/revisions/{number}`. */
             questionBank: string;
-            /** @description `models/{model}/versions/{version}`. */
+            /** @description `models/{model}/versions/{version}`. After a training: the version that it was released as since; empty: none. */
             modelVersion: string;
             /**
              * Format: date-time
@@ -2259,6 +2260,10 @@ export interface components {
             taskState: components["schemas"]["TaskState"];
             /** @description Why there is no task; empty: it was submitted. */
             refusals: components["schemas"]["BankRun_Refusal"][];
+            /** @description `tasks/{task}` of the training that this is the test of; empty: after a release. */
+            trainingTask: string;
+            /** @description The model's id; empty if the training was deleted since. */
+            model: string;
         };
         /** @description One fault of the submission. */
         BankRun_Refusal: {
@@ -2878,7 +2883,10 @@ export interface components {
          * @enum {string}
          */
         JobKind: "JOB_KIND_UNSPECIFIED" | "JOB_KIND_TRAIN" | "JOB_KIND_EVALUATE" | "JOB_KIND_PREDICT" | "JOB_KIND_PACKAGE";
-        /** @description The versions that were tested with one revision of a question bank. Rule P8. */
+        /**
+         * @description The versions that were tested with one revision of a question bank, before or after their release. Trainings that are
+         *     not released are not ranked. Rule P8.
+         */
         Leaderboard: {
             /** @description `questionBanks/{bank}/revisions/{number}`. */
             questionBank: string;
@@ -3387,7 +3395,7 @@ export interface components {
         };
         /** @description P1. */
         PredictionSpec: {
-            /** @description `models/{model}/versions/{version}`. */
+            /** @description `models/{model}/versions/{version}`; an alias or `latest` works too, and is resolved. Empty if training_task is set. */
             modelVersion: string;
             /** @description `datasets/{dataset}/paths/{path}`. Of a task over a question bank those of its revision. */
             dataPaths: string[];
@@ -3432,6 +3440,13 @@ export interface components {
              * @description Output only: how many samples were left out by that. `training_overlap` is of the others.
              */
             excludedSampleCount: string;
+            /**
+             * @description In place of model_version: `tasks/{task}` of a training that is COMPLETED or RELEASED, whose weights are judged (P8).
+             *     Of a training that has a version already, that version is taken.
+             */
+            trainingTask: string;
+            /** @description Output only: the id of the model that is judged. */
+            model: string;
         };
         PreprocessingParams: {
             /**
@@ -3524,8 +3539,14 @@ export interface components {
              *     released it; what the version was trained with is left out (P8).
              */
             runAfterRelease: boolean;
-            /** @description `computeResources/{resource}` of these predictions; empty: that of the version's training. */
+            /** @description `computeResources/{resource}` of these predictions and those after trainings; empty: that of the training. */
             computeResource: string;
+            /**
+             * @description Whether each training that is completed in the environment is tested with the bank at once, in the name of who
+             *     submitted it; what it was trained with is left out (P8). If it is released later, its report is the version's, and
+             *     the version is not tested with the same revision again.
+             */
+            runAfterTraining: boolean;
         };
         /** @description The data of a bank, frozen. Later ones leave it as it is. */
         QuestionBankRevision: {
@@ -3649,7 +3670,7 @@ export interface components {
             kind: components["schemas"]["ReportKind"];
             /** @description `tasks/{task}` that asked for it. */
             task: string;
-            /** @description `models/{model}/versions/{version}`; PREDICTION only. */
+            /** @description `models/{model}/versions/{version}`; PREDICTION only. Empty while training_task is not released. */
             modelVersion: string;
             weightsSha256: string;
             /** @description In order; the first num_of_classes are the classifier's, the rest special defects. */
@@ -3699,6 +3720,11 @@ export interface components {
              *     before looks were kept.
              */
             looks?: components["schemas"]["TrainingLooks"];
+            /**
+             * @description PREDICTION only: `tasks/{task}` of the training whose weights were judged before they were released. With its
+             *     release the report is that version's (P8).
+             */
+            trainingTask: string;
         };
         /**
          * @description * `REPORT_FORMAT_UNSPECIFIED`: JSON.
@@ -6977,7 +7003,7 @@ export interface operations {
     updateQuestionBank: {
         parameters: {
             query?: {
-                /** @description Of display_name, description, run_after_release and compute_resource; empty: all of them. */
+                /** @description Of display_name, description, run_after_training, run_after_release and compute_resource; empty: all of them. */
                 updateMask?: string;
                 /** @description Of the bank as it was seen; ABORTED if somebody changed it since. Empty: whatever it is. */
                 etag?: string;
@@ -8211,7 +8237,7 @@ export interface operations {
                 creator?: string;
                 productionEnvironment?: string;
                 kind?: components["schemas"]["TaskKind"];
-                /** @description Keeps predictions with this version, and its exports. */
+                /** @description Keeps predictions with this version, and its exports; with `tasks/{task}` the predictions with that training. */
                 modelVersion?: string;
             };
             header?: never;

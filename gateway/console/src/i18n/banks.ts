@@ -28,10 +28,16 @@ const zh = {
   inBanks: (names: string) => `已属于 ${names}`,
   chosen: (paths: number, samples: string) => `已选 ${paths} 个数据路径，共 ${samples} 个样本`,
   givesUp: "题库的数据路径在归档之前不能用于训练。",
+  automatic: "自动测试",
+  afterTrainings: "训练完成后",
+  afterReleases: "发布后",
+  runAfterTraining: "训练完成后自动测试",
+  runAfterTrainingHint:
+    "该生产环境每完成一次训练，即以提交者的名义用题库测试；训练用过的样本会被排除。该训练发布后，其报告即为该版本的报告，同一修订不再测试。",
   runAfterRelease: "发布后自动测试",
   runAfterReleaseHint: "该生产环境每发布一个版本，即以发布者的名义用题库测试；版本训练过的样本会被排除。",
   resource: "自动测试的计算资源",
-  resourceOfTraining: "与版本训练时相同",
+  resourceOfTraining: "与训练时相同",
   edit: "编辑",
   newRevision: "新建修订",
   newRevisionHint: "冻结所选数据路径当前的样本清单。排行榜按修订分别排名，以前的报告保留在原修订中。",
@@ -54,8 +60,10 @@ const zh = {
   submitTests: "开始测试",
   submitted: (count: number) => `已提交 ${count} 个测试`,
   underWay: "进行中的测试",
-  automaticTests: "发布后的自动测试",
-  noAutomaticTests: "还没有自动测试。该生产环境发布版本后，结果显示在这里。",
+  automaticTests: "自动测试",
+  noAutomaticTests: "还没有自动测试。该生产环境完成训练或发布版本后，结果显示在这里。",
+  tested: "模型版本或训练",
+  judgedTraining: "被评估的训练（发布前）",
   outcome: "结果",
   openTask: "任务",
   refused: "被拒绝",
@@ -114,12 +122,20 @@ const en: BankWords = {
   inBanks: (names) => `also in ${names}`,
   chosen: (paths, samples) => `${paths} data ${paths === 1 ? "path" : "paths"} chosen, ${samples} samples in all`,
   givesUp: "Until the bank is archived, no training takes its data paths.",
+  automatic: "Tests by itself",
+  afterTrainings: "after trainings",
+  afterReleases: "after releases",
+  runAfterTraining: "Test after each training",
+  runAfterTrainingHint:
+    "Each training that is completed in the environment is tested at once, in the name of who submitted it; images " +
+    "that it was trained with are left out. If it is released, its report is the version's, and the same revision is " +
+    "not run again.",
   runAfterRelease: "Test after each release",
   runAfterReleaseHint:
     "Each version that is released in the environment is tested at once, in the name of who released it; " +
     "samples that it was trained with are left out.",
   resource: "Compute resource of these tests",
-  resourceOfTraining: "That of the version's training",
+  resourceOfTraining: "That of the training",
   edit: "Edit",
   newRevision: "New revision",
   newRevisionHint:
@@ -130,7 +146,7 @@ const en: BankWords = {
   archive: "Archive",
   restore: "Restore",
   archiveConfirm:
-    "An archived bank is hidden from lists, is not run after releases, and gives its data paths back to training. " +
+    "An archived bank is hidden from lists, does not test by itself, and gives its data paths back to training. " +
     "Its reports stay.",
   isArchived:
     "This bank is archived: versions cannot be tested with it, and its data paths may be trained with. " +
@@ -149,8 +165,11 @@ const en: BankWords = {
   submitTests: "Test",
   submitted: (count) => `${count} ${count === 1 ? "test" : "tests"} submitted`,
   underWay: "Tests under way",
-  automaticTests: "Tests after releases",
-  noAutomaticTests: "None yet. When a version is released in the environment, its test is listed here.",
+  automaticTests: "Tests after trainings and releases",
+  noAutomaticTests:
+    "None yet. When a training is completed or a version is released in the environment, its test is listed here.",
+  tested: "Version or training",
+  judgedTraining: "Training, judged before its release",
   outcome: "Outcome",
   openTask: "Task",
   refused: "Refused",

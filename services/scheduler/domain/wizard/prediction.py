@@ -1,9 +1,10 @@
-"""The three steps of a prediction: version, data, parameters (rules P1, P7)."""
+"""The three steps of a prediction: version or training, data, parameters (rules P1, P7, P8)."""
 
 from loupe.errors import Violation
 from loupe.translation import sentence
 
 from services.scheduler.domain.spec import PredictionRequest, PredictionSpec, TrainingOverlap
+from services.scheduler.domain.task import Task, TaskKind
 from services.scheduler.domain.wizard.data import check_paths, check_unlisted_codes
 from services.scheduler.domain.wizard.findings import (
     ALL_STEPS,
@@ -12,7 +13,7 @@ from services.scheduler.domain.wizard.findings import (
     not_found,
     of_step,
 )
-from services.scheduler.domain.wizard.registry_data import ModelVersionFacts, RegistryData
+from services.scheduler.domain.wizard.registry_data import Judged, RegistryData
 from services.scheduler.domain.wizard.training import check_priority, check_resource
 
 MAX_BATCH_SIZE = 4096
@@ -23,10 +24,10 @@ _DEFAULT_BATCH_SIZE = 32
 def examine_prediction(
     request: PredictionRequest, facts: RegistryData, step: int = ALL_STEPS
 ) -> Examination[PredictionSpec]:
-    """Check a run over a question bank (P1): 1 version, 2 data paths, 3 parameters and resource."""
+    """Check a run over a question bank (P1): 1 version or training, 2 data, 3 parameters and resource."""
     found: dict[int, list[Violation]] = {1: [], 2: [], 3: [], 4: []}
     version = facts.version
-    found[1] += check_version(request, version)
+    found[1] += check_judged(request, facts)
     found[2] += _check_data(request, facts)
     found[2] += check_training_overlap(request, facts.training_overlap)
     found[3] += check_resource(request.compute_resource, facts)
@@ -52,18 +53,54 @@ def examine_prediction(
         question_bank=facts.bank.revision if facts.bank else "",
         exclude_training_overlap=request.exclude_training_overlap,
         pinned=facts.bank.pinned if facts.bank else (),
+        training_task="" if version.name else version.task,
+        training_model=facts.training.spec.model_name if facts.training and not version.name else "",
     )
     return Examination(findings, spec)
 
 
-def check_version(request: PredictionRequest, version: ModelVersionFacts | None) -> list[Violation]:
-    """Step 1: there must be one; that it is archived is told (R4)."""
+def judged_by(request: PredictionRequest, training: Task | None) -> Judged:
+    """What a request judges; `training` is the task that it names. Empty: nothing that can be judged."""
+    if not request.training_task:
+        return request.model_version
+    if training is None or not training.has_model:
+        return ""
+    return training.model_version or training
+
+
+def check_judged(request: PredictionRequest, facts: RegistryData) -> list[Violation]:
+    """Step 1: one version, or one training with a model; that a version is archived is told (R4)."""
+    version = facts.version
+    faults = _check_training(request, facts.training) if request.training_task else []
+    if faults:
+        return faults
     if version is None:
         return [not_found("model_version", request.model_version, sentence("model version"))]
     if not version.archived:
         return []
     archived = sentence("{version} is archived; its report counts as that of any other", version=version.name)
     return [Violation("model_version", "VERSION_ARCHIVED", archived, "warning")]
+
+
+def _check_training(request: PredictionRequest, training: Task | None) -> list[Violation]:
+    if request.model_version:
+        reason = "TRAINING_BESIDE_VERSION"
+        told = sentence("a prediction judges one model; name a version or a training task")
+    elif training is None:
+        return [not_found("training_task", request.training_task, sentence("training task"))]
+    elif training.kind is not TaskKind.TRAINING:
+        reason = "NOT_A_TRAINING"
+        told = sentence("{task} is no training; name a training task or a version", task=training.name)
+    elif not training.has_model:
+        reason = "TRAINING_NOT_COMPLETED"
+        told = sentence(
+            "{task} is {state}; a training can be judged once it is COMPLETED",
+            task=training.name,
+            state=training.state.value,
+        )
+    else:
+        return []
+    return [Violation("training_task", reason, told)]
 
 
 def _check_data(request: PredictionRequest, facts: RegistryData) -> list[Violation]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from services.input_specification import InputSpecification
 from services.scheduler.domain.spec import PinnedPath, TrainingOverlap
+from services.scheduler.domain.task import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,9 @@ class AlgorithmImageFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersionFacts:
-    """A released version as the registry knows it. `name` is exact even if an alias was asked for."""
+    """A released version as the registry knows it, or what a training would be released as (P8)."""
 
+    # Exact even if an alias was asked for; empty: of a training.
     name: str
     code_list: tuple[str, ...]
     num_of_classes: int
@@ -64,6 +66,10 @@ class ModelVersionFacts:
     def model_name(self) -> str:
         """The id of its model."""
         return self.name.split("/")[1]
+
+
+Judged = str | Task
+"""What a prediction judges: a version's name, or a training that has no version (P8)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +103,7 @@ class CodeParts:
 class RegistryData:
     """Data about everything that a submission names. None or False: it does not exist.
 
-    `prior_split_sha256` and `name_taken` are the scheduler's own.
+    `prior_split_sha256`, `name_taken` and `training` are the scheduler's own.
     """
 
     image: AlgorithmImageFacts | None = None
@@ -108,7 +114,7 @@ class RegistryData:
     deleted_paths: frozenset[str] = frozenset()
     # By code, over all paths together.
     parts: Mapping[str, CodeParts] = field(default_factory=dict)
-    # The parent (W6), or the version that a prediction uses (P1).
+    # The parent (W6), or what a prediction judges (P1, P8).
     version: ModelVersionFacts | None = None
     # The split of the parent: its samples keep their sides (D3).
     prior_split_sha256: str = ""
@@ -116,6 +122,8 @@ class RegistryData:
     training_overlap: TrainingOverlap | None = None
     # The question bank that a prediction names (P7).
     bank: BankFacts | None = None
+    # The task that a prediction names in place of a version (P8).
+    training: Task | None = None
     name_taken: bool = False
 
     def banks_of(self, data_path: str) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
-/** What became of the tests of released versions (P8): the task, or why none was submitted. */
+/** What became of the tests of trainings and released versions (P8): the task, or why none was submitted. */
 import { Card, Table } from "antd";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
 import { api, type Schemas } from "../../api/client";
-import { ids, lastPart, shortVersion } from "../../api/names";
+import { judged, lastPart } from "../../api/names";
 import { usePagedQuery } from "../../api/usePagedQuery";
 import { useSpeech } from "../../i18n";
 import { bankWords } from "../../i18n/banks";
@@ -11,13 +11,13 @@ import { time } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Answered, Nothing } from "../../ui/states";
 import { StateTag } from "../monitor";
-import type { Bank } from "./bank";
+import { runsItself, type Bank } from "./bank";
 
 type Run = Schemas["BankRun"];
 
 const INTERVAL_MS = 5000;
 
-/** Nothing for a bank that is not, and never was, run after releases. */
+/** Nothing for a bank that does not, and never did, run by itself. */
 export function AutomaticTests({ bank }: { bank: Bank }): ReactNode {
   const { t, language } = useSpeech();
   const words = bankWords[language];
@@ -30,7 +30,7 @@ export function AutomaticTests({ bank }: { bank: Bank }): ReactNode {
     INTERVAL_MS,
     10,
   );
-  if (!bank.runAfterRelease && !runs.data?.length) return null;
+  if (!runsItself(bank) && !runs.data?.length) return null;
   return (
     <Card size="small" className="span-12" title={words.automaticTests}>
       <Answered query={runs}>
@@ -38,16 +38,18 @@ export function AutomaticTests({ bank }: { bank: Bank }): ReactNode {
           <>
             <Table<Run>
               size="small"
-              rowKey="modelVersion"
+              rowKey={(run) => run.trainingTask || run.modelVersion}
               pagination={false}
               scroll={{ x: "max-content" }}
               locale={{ emptyText: <Nothing text={words.noAutomaticTests} /> }}
               dataSource={all}
               columns={[
                 {
-                  title: t.models.version,
-                  render: (_, { modelVersion }) => (
-                    <Link to={`/models/${ids(modelVersion)[0] ?? ""}`}>{shortVersion(modelVersion)}</Link>
+                  title: words.tested,
+                  render: (_, run) => (
+                    <Link to={run.trainingTask ? `/tasks/${lastPart(run.trainingTask)}` : `/models/${run.model}`}>
+                      {judged(run)}
+                    </Link>
                   ),
                 },
                 {

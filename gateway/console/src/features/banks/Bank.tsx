@@ -16,9 +16,9 @@ import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered } from "../../ui/states";
 import { useAction } from "../../ui/useAction";
-import { StateTag, TaskActions, TaskProgress, type Task } from "../monitor";
+import { StateTag, TaskActions, TaskProgress, taskTitle, type Task } from "../monitor";
 import { AutomaticTests } from "./AutomaticTests";
-import { bankTitle, type Bank } from "./bank";
+import { bankTitle, runsItself, type Bank, when } from "./bank";
 import { Leaderboard, useLeaderboard } from "./Leaderboard";
 
 type Revision = Schemas["QuestionBankRevision"];
@@ -152,9 +152,9 @@ function Facts({ bank }: { bank: Bank }): ReactNode {
           { key: "samples", label: words.samples, children: whole(revision?.sampleCount ?? 0) },
           {
             key: "automatic",
-            label: words.runAfterRelease,
-            children: bank.runAfterRelease
-              ? `${t.common.yes} · ${lastPart(bank.computeResource) || words.resourceOfTraining}`
+            label: words.automatic,
+            children: runsItself(bank)
+              ? `${when(bank, language)} · ${lastPart(bank.computeResource) || words.resourceOfTraining}`
               : t.common.no,
           },
           { key: "creator", label: t.common.creator, children: lastPart(bank.creator) },
@@ -277,7 +277,7 @@ function UnderWay({ tasks }: { tasks: readonly Task[] }): ReactNode {
           {
             title: t.models.version,
             render: (_, task) => (
-              <Link to={`/tasks/${lastPart(task.name)}`}>{shortVersion(task.prediction?.modelVersion ?? "")}</Link>
+              <Link to={`/tasks/${lastPart(task.name)}`}>{taskTitle(task)}</Link>
             ),
           },
           { title: t.common.state, render: (_, task) => <StateTag task={task} /> },

@@ -16,11 +16,12 @@ interface Answers {
   dataPaths: string[];
   displayName: string;
   description: string;
+  runAfterTraining: boolean;
   runAfterRelease: boolean;
   computeResource: string;
 }
 
-const CHANGEABLE = "displayName,description,runAfterRelease,computeResource";
+const CHANGEABLE = "displayName,description,runAfterTraining,runAfterRelease,computeResource";
 
 interface Props {
   /** The bank that is edited; a new one is made where it is left out. */
@@ -79,6 +80,7 @@ export default function BankForm({ bank, onClose }: Props): ReactNode {
           dataPaths: [],
           displayName: bank?.displayName ?? "",
           description: bank?.description ?? "",
+          runAfterTraining: bank?.runAfterTraining ?? false,
           runAfterRelease: bank?.runAfterRelease ?? false,
           computeResource: bank?.computeResource ?? "",
         }}
@@ -140,6 +142,14 @@ function AutomaticFields(): ReactNode {
   const resources = useComputeResources();
   return (
     <>
+      <Form.Item
+        name="runAfterTraining"
+        label={words.runAfterTraining}
+        extra={words.runAfterTrainingHint}
+        valuePropName="checked"
+      >
+        <Switch />
+      </Form.Item>
       <Form.Item
         name="runAfterRelease"
         label={words.runAfterRelease}

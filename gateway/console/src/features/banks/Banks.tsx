@@ -15,7 +15,7 @@ import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
 import { useSearch } from "../../ui/useSearch";
-import { bankLink, bankTitle, type Bank } from "./bank";
+import { bankLink, bankTitle, runsItself, type Bank, when } from "./bank";
 
 const BankForm = deferred(() => import("./BankForm"));
 
@@ -103,8 +103,9 @@ export default function Banks(): ReactNode {
                 { title: words.samples, align: "right", render: (_, bank) => whole(bank.revision?.sampleCount ?? 0) },
                 { title: words.revision, align: "right", render: (_, bank) => bank.revision?.number },
                 {
-                  title: words.runAfterRelease,
-                  render: (_, bank) => (bank.runAfterRelease ? <Tag color="blue">{t.common.yes}</Tag> : t.common.no),
+                  title: words.automatic,
+                  render: (_, bank) =>
+                    runsItself(bank) ? <Tag color="blue">{when(bank, language)}</Tag> : t.common.no,
                 },
                 { title: words.modifier, render: (_, bank) => lastPart(bank.lastModifier) },
                 { title: t.common.updateTime, render: (_, bank) => time(bank.updateTime, language) },

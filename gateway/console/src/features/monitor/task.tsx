@@ -1,6 +1,6 @@
 /** A task: the operations that each state allows (T), and its title. */
 import { api, type Schemas } from "../../api/client";
-import { lastPart, shortVersion } from "../../api/names";
+import { judged, lastPart } from "../../api/names";
 
 export type Task = Schemas["Task"];
 export type TaskState = Schemas["TaskState"];
@@ -89,9 +89,7 @@ export const DOTS = {
 } as const;
 
 export function taskTitle(task: Task): string {
-  return (
-    task.training?.modelName ?? (task.prediction ? shortVersion(task.prediction.modelVersion) : lastPart(task.name))
-  );
+  return task.training?.modelName ?? (task.prediction ? judged(task.prediction) : lastPart(task.name));
 }
 
 /** The titles of the newest 200 tasks in these states, by name; older tasks are shown by their ids. */

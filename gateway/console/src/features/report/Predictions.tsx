@@ -16,7 +16,7 @@ import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered, Failure, Nothing } from "../../ui/states";
 import { BankRevision } from "../banks";
-import { OverlapTag, runtimeS, StateTag, type Task, TaskActions, TaskProgress } from "../monitor";
+import { OverlapTag, runtimeS, StateTag, type Task, TaskActions, TaskProgress, taskTitle } from "../monitor";
 
 /** 题库预测: versions run over question banks (P1). */
 export default function Predictions(): ReactNode {
@@ -68,7 +68,7 @@ export default function Predictions(): ReactNode {
               {
                 title: t.predictions.version,
                 render: (_, task) => (
-                  <Link to={`/tasks/${lastPart(task.name)}`}>{shortVersion(task.prediction?.modelVersion ?? "")}</Link>
+                  <Link to={`/tasks/${lastPart(task.name)}`}>{taskTitle(task)}</Link>
                 ),
               },
               {

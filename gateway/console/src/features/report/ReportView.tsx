@@ -58,6 +58,9 @@ export function ReportView({ report }: { report: Report }): ReactNode {
         <>
           <Tag color="blue">{kind}</Tag>
           <Link to={`/tasks/${lastPart(report.task)}`}>{t.tasks.details}</Link>
+          {report.trainingTask && (
+            <Link to={`/tasks/${lastPart(report.trainingTask)}`}>{bankWords[language].judgedTraining}</Link>
+          )}
           <Link to={`/compare?base=${lastPart(report.name)}`}>{t.compare.compare}</Link>
           <span className="dim">{time(report.createTime, language)}</span>
           <Dropdown

@@ -23,7 +23,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Leaderboard(_message.Message):
-    """The versions that were tested with one revision of a question bank. Rule P8."""
+    """The versions that were tested with one revision of a question bank, before or after their release. Trainings that are
+    not released are not ranked. Rule P8.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from loupe.registry.v1 import model_pb2 as loupe_dot_registry_dot_v1_dot_model__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1floupe/evaluator/v1/report.proto\x12\x12loupe.evaluator.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dloupe/registry/v1/model.proto\"\x88\x06\n\x06Report\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x04kind\x18\x02 \x01(\x0e\x32\x1e.loupe.evaluator.v1.ReportKind\x12\x0c\n\x04task\x18\x03 \x01(\t\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12\x16\n\x0eweights_sha256\x18\x05 \x01(\t\x12\x11\n\tcode_list\x18\x06 \x03(\t\x12\x16\n\x0enum_of_classes\x18\x07 \x01(\r\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x07overall\x18\t \x01(\x0b\x32\x1b.loupe.evaluator.v1.Overall\x12-\n\x05\x63odes\x18\n \x03(\x0b\x32\x1e.loupe.evaluator.v1.CodeResult\x12\x36\n\tconfusion\x18\x0b \x01(\x0b\x32#.loupe.evaluator.v1.ConfusionMatrix\x12\x1b\n\x13nonconforming_count\x18\x0c \x01(\x03\x12\x1c\n\x14\x63onfidence_threshold\x18\r \x01(\x01\x12\x1d\n\x15\x62\x65low_threshold_count\x18\x0e \x01(\x03\x12\x14\n\x0cimages_per_s\x18\x0f \x01(\x01\x12\x12\n\ndata_paths\x18\x10 \x03(\t\x12\x36\n\x0csegmentation\x18\x11 \x01(\x0b\x32 .loupe.evaluator.v1.Segmentation\x12\x33\n\x0b\x64\x65\x66initions\x18\x12 \x03(\x0b\x32\x1e.loupe.evaluator.v1.Definition\x12<\n\x10training_overlap\x18\x13 \x01(\x0b\x32\".loupe.registry.v1.TrainingOverlap\x12\x15\n\rquestion_bank\x18\x14 \x01(\t\x12\x1d\n\x15\x65xcluded_sample_count\x18\x15 \x01(\x03\x12/\n\x05looks\x18\x16 \x01(\x0b\x32 .loupe.registry.v1.TrainingLooks\"\\\n\nDefinition\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04term\x18\x02 \x01(\t\x12\x0f\n\x07term_zh\x18\x03 \x01(\t\x12\x0f\n\x07meaning\x18\x04 \x01(\t\x12\x12\n\nmeaning_zh\x18\x05 \x01(\t\"\x98\x02\n\x07Overall\x12\x14\n\x0csample_count\x18\x01 \x01(\x03\x12\x15\n\rcorrect_count\x18\x02 \x01(\x03\x12.\n\x08\x61\x63\x63uracy\x18\x03 \x01(\x0b\x32\x1c.loupe.evaluator.v1.Estimate\x12\x1c\n\x0fmacro_precision\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x19\n\x0cmacro_recall\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\x08macro_f1\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\x1b\n\x0emajority_share\x18\x07 \x01(\x01H\x03\x88\x01\x01\x42\x12\n\x10_macro_precisionB\x0f\n\r_macro_recallB\x0b\n\t_macro_f1B\x11\n\x0f_majority_share\"k\n\x08\x45stimate\x12\x12\n\x05value\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\x12\x11\n\tnumerator\x18\x04 \x01(\x03\x12\x13\n\x0b\x64\x65nominator\x18\x05 \x01(\x03\x42\x08\n\x06_value\"\xa1\x02\n\nCodeResult\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07special\x18\x02 \x01(\x08\x12\x0f\n\x07support\x18\x03 \x01(\x03\x12/\n\tprecision\x18\x04 \x01(\x0b\x32\x1c.loupe.evaluator.v1.Estimate\x12,\n\x06recall\x18\x05 \x01(\x0b\x32\x1c.loupe.evaluator.v1.Estimate\x12\x0f\n\x02\x66\x31\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\x0fmisjudged_count\x18\x07 \x01(\x03\x12\x1b\n\x13nonconforming_count\x18\x08 \x01(\x03\x12\x36\n\x03iou\x18\t \x01(\x0b\x32).loupe.evaluator.v1.IntersectionOverUnionB\x05\n\x03_f1\"\x83\x01\n\x0cSegmentation\x12\x14\n\x0csample_count\x18\x01 \x01(\x03\x12\x39\n\x06\x64\x65\x66\x65\x63t\x18\x02 \x01(\x0b\x32).loupe.evaluator.v1.IntersectionOverUnion\x12\x15\n\x08mean_iou\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x0b\n\t_mean_iou\"m\n\x15IntersectionOverUnion\x12\x12\n\x05value\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x0cintersection\x18\x02 \x01(\x03\x12\r\n\x05truth\x18\x03 \x01(\x03\x12\x11\n\tpredicted\x18\x04 \x01(\x03\x42\x08\n\x06_value\"/\n\x0f\x43onfusionMatrix\x12\x0e\n\x06\x63ounts\x18\x01 \x03(\x03\x12\x0c\n\x04size\x18\x02 \x01(\r\"\xb8\x03\n\x0cSampleResult\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x11\n\tdata_path\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x11\n\ttrue_code\x18\x04 \x01(\t\x12,\n\x07verdict\x18\x05 \x01(\x0e\x32\x1b.loupe.evaluator.v1.Verdict\x12\x16\n\x0epredicted_code\x18\x06 \x01(\t\x12\x12\n\nconfidence\x18\x07 \x01(\x01\x12*\n\x03top\x18\x08 \x03(\x0b\x32\x1d.loupe.evaluator.v1.CodeScore\x12\x31\n\ndecided_by\x18\t \x01(\x0e\x32\x1d.loupe.evaluator.v1.DecidedBy\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x0f\n\x07message\x18\x0b \x01(\t\x12\x13\n\x0bmask_sha256\x18\x0c \x01(\t\x12\x1d\n\x15predicted_mask_sha256\x18\r \x01(\t\x12/\n\x06pixels\x18\x0e \x03(\x0b\x32\x1f.loupe.evaluator.v1.PixelCounts\x12\x0c\n\x04name\x18\x0f \x01(\t\x12\x17\n\x0fperceptual_hash\x18\x10 \x01(\x0c\"S\n\x0bPixelCounts\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x14\n\x0cintersection\x18\x02 \x01(\x03\x12\r\n\x05truth\x18\x03 \x01(\x03\x12\x11\n\tpredicted\x18\x04 \x01(\x03\"\x8d\x01\n\x0fThresholdCurves\x12\x12\n\nthresholds\x18\x01 \x03(\x01\x12\x33\n\x07overall\x18\x02 \x01(\x0b\x32\".loupe.evaluator.v1.ThresholdCurve\x12\x31\n\x05\x63odes\x18\x03 \x03(\x0b\x32\".loupe.evaluator.v1.ThresholdCurve\"R\n\x0eThresholdCurve\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x32\n\x06points\x18\x02 \x03(\x0b\x32\".loupe.evaluator.v1.ThresholdPoint\"z\n\x0eThresholdPoint\x12\x16\n\tprecision\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x06recall\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\x08to_human\x18\x03 \x01(\x01H\x02\x88\x01\x01\x42\x0c\n\n_precisionB\t\n\x07_recallB\x0b\n\t_to_human\"(\n\tCodeScore\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01*a\n\nReportKind\x12\x1b\n\x17REPORT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16REPORT_KIND_VALIDATION\x10\x01\x12\x1a\n\x16REPORT_KIND_PREDICTION\x10\x02*i\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n\x0fVERDICT_CORRECT\x10\x01\x12\x15\n\x11VERDICT_MISJUDGED\x10\x02\x12\x19\n\x15VERDICT_NONCONFORMING\x10\x03*w\n\tDecidedBy\x12\x1a\n\x16\x44\x45\x43IDED_BY_UNSPECIFIED\x10\x00\x12\x16\n\x12\x44\x45\x43IDED_BY_SOFTMAX\x10\x01\x12\x1f\n\x1b\x44\x45\x43IDED_BY_FEATURE_DISTANCE\x10\x02\x12\x15\n\x11\x44\x45\x43IDED_BY_REGION\x10\x03\x42X\n\x12loupe.evaluator.v1B\x0bReportProtoP\x01Z\x1eloupe/evaluator/v1;evaluatorv1\xaa\x02\x12Loupe.Evaluator.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1floupe/evaluator/v1/report.proto\x12\x12loupe.evaluator.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dloupe/registry/v1/model.proto\"\x9f\x06\n\x06Report\x12\x0c\n\x04name\x18\x01 \x01(\t\x12,\n\x04kind\x18\x02 \x01(\x0e\x32\x1e.loupe.evaluator.v1.ReportKind\x12\x0c\n\x04task\x18\x03 \x01(\t\x12\x15\n\rmodel_version\x18\x04 \x01(\t\x12\x16\n\x0eweights_sha256\x18\x05 \x01(\t\x12\x11\n\tcode_list\x18\x06 \x03(\t\x12\x16\n\x0enum_of_classes\x18\x07 \x01(\r\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x07overall\x18\t \x01(\x0b\x32\x1b.loupe.evaluator.v1.Overall\x12-\n\x05\x63odes\x18\n \x03(\x0b\x32\x1e.loupe.evaluator.v1.CodeResult\x12\x36\n\tconfusion\x18\x0b \x01(\x0b\x32#.loupe.evaluator.v1.ConfusionMatrix\x12\x1b\n\x13nonconforming_count\x18\x0c \x01(\x03\x12\x1c\n\x14\x63onfidence_threshold\x18\r \x01(\x01\x12\x1d\n\x15\x62\x65low_threshold_count\x18\x0e \x01(\x03\x12\x14\n\x0cimages_per_s\x18\x0f \x01(\x01\x12\x12\n\ndata_paths\x18\x10 \x03(\t\x12\x36\n\x0csegmentation\x18\x11 \x01(\x0b\x32 .loupe.evaluator.v1.Segmentation\x12\x33\n\x0b\x64\x65\x66initions\x18\x12 \x03(\x0b\x32\x1e.loupe.evaluator.v1.Definition\x12<\n\x10training_overlap\x18\x13 \x01(\x0b\x32\".loupe.registry.v1.TrainingOverlap\x12\x15\n\rquestion_bank\x18\x14 \x01(\t\x12\x1d\n\x15\x65xcluded_sample_count\x18\x15 \x01(\x03\x12/\n\x05looks\x18\x16 \x01(\x0b\x32 .loupe.registry.v1.TrainingLooks\x12\x15\n\rtraining_task\x18\x17 \x01(\t\"\\\n\nDefinition\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0c\n\x04term\x18\x02 \x01(\t\x12\x0f\n\x07term_zh\x18\x03 \x01(\t\x12\x0f\n\x07meaning\x18\x04 \x01(\t\x12\x12\n\nmeaning_zh\x18\x05 \x01(\t\"\x98\x02\n\x07Overall\x12\x14\n\x0csample_count\x18\x01 \x01(\x03\x12\x15\n\rcorrect_count\x18\x02 \x01(\x03\x12.\n\x08\x61\x63\x63uracy\x18\x03 \x01(\x0b\x32\x1c.loupe.evaluator.v1.Estimate\x12\x1c\n\x0fmacro_precision\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x19\n\x0cmacro_recall\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\x08macro_f1\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\x1b\n\x0emajority_share\x18\x07 \x01(\x01H\x03\x88\x01\x01\x42\x12\n\x10_macro_precisionB\x0f\n\r_macro_recallB\x0b\n\t_macro_f1B\x11\n\x0f_majority_share\"k\n\x08\x45stimate\x12\x12\n\x05value\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\x12\x11\n\tnumerator\x18\x04 \x01(\x03\x12\x13\n\x0b\x64\x65nominator\x18\x05 \x01(\x03\x42\x08\n\x06_value\"\xa1\x02\n\nCodeResult\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07special\x18\x02 \x01(\x08\x12\x0f\n\x07support\x18\x03 \x01(\x03\x12/\n\tprecision\x18\x04 \x01(\x0b\x32\x1c.loupe.evaluator.v1.Estimate\x12,\n\x06recall\x18\x05 \x01(\x0b\x32\x1c.loupe.evaluator.v1.Estimate\x12\x0f\n\x02\x66\x31\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\x0fmisjudged_count\x18\x07 \x01(\x03\x12\x1b\n\x13nonconforming_count\x18\x08 \x01(\x03\x12\x36\n\x03iou\x18\t \x01(\x0b\x32).loupe.evaluator.v1.IntersectionOverUnionB\x05\n\x03_f1\"\x83\x01\n\x0cSegmentation\x12\x14\n\x0csample_count\x18\x01 \x01(\x03\x12\x39\n\x06\x64\x65\x66\x65\x63t\x18\x02 \x01(\x0b\x32).loupe.evaluator.v1.IntersectionOverUnion\x12\x15\n\x08mean_iou\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x0b\n\t_mean_iou\"m\n\x15IntersectionOverUnion\x12\x12\n\x05value\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x0cintersection\x18\x02 \x01(\x03\x12\r\n\x05truth\x18\x03 \x01(\x03\x12\x11\n\tpredicted\x18\x04 \x01(\x03\x42\x08\n\x06_value\"/\n\x0f\x43onfusionMatrix\x12\x0e\n\x06\x63ounts\x18\x01 \x03(\x03\x12\x0c\n\x04size\x18\x02 \x01(\r\"\xb8\x03\n\x0cSampleResult\x12\x0c\n\x04\x66ile\x18\x01 \x01(\t\x12\x11\n\tdata_path\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x11\n\ttrue_code\x18\x04 \x01(\t\x12,\n\x07verdict\x18\x05 \x01(\x0e\x32\x1b.loupe.evaluator.v1.Verdict\x12\x16\n\x0epredicted_code\x18\x06 \x01(\t\x12\x12\n\nconfidence\x18\x07 \x01(\x01\x12*\n\x03top\x18\x08 \x03(\x0b\x32\x1d.loupe.evaluator.v1.CodeScore\x12\x31\n\ndecided_by\x18\t \x01(\x0e\x32\x1d.loupe.evaluator.v1.DecidedBy\x12\x0e\n\x06reason\x18\n \x01(\t\x12\x0f\n\x07message\x18\x0b \x01(\t\x12\x13\n\x0bmask_sha256\x18\x0c \x01(\t\x12\x1d\n\x15predicted_mask_sha256\x18\r \x01(\t\x12/\n\x06pixels\x18\x0e \x03(\x0b\x32\x1f.loupe.evaluator.v1.PixelCounts\x12\x0c\n\x04name\x18\x0f \x01(\t\x12\x17\n\x0fperceptual_hash\x18\x10 \x01(\x0c\"S\n\x0bPixelCounts\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x14\n\x0cintersection\x18\x02 \x01(\x03\x12\r\n\x05truth\x18\x03 \x01(\x03\x12\x11\n\tpredicted\x18\x04 \x01(\x03\"\x8d\x01\n\x0fThresholdCurves\x12\x12\n\nthresholds\x18\x01 \x03(\x01\x12\x33\n\x07overall\x18\x02 \x01(\x0b\x32\".loupe.evaluator.v1.ThresholdCurve\x12\x31\n\x05\x63odes\x18\x03 \x03(\x0b\x32\".loupe.evaluator.v1.ThresholdCurve\"R\n\x0eThresholdCurve\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x32\n\x06points\x18\x02 \x03(\x0b\x32\".loupe.evaluator.v1.ThresholdPoint\"z\n\x0eThresholdPoint\x12\x16\n\tprecision\x18\x01 \x01(\x01H\x00\x88\x01\x01\x12\x13\n\x06recall\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x15\n\x08to_human\x18\x03 \x01(\x01H\x02\x88\x01\x01\x42\x0c\n\n_precisionB\t\n\x07_recallB\x0b\n\t_to_human\"(\n\tCodeScore\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01*a\n\nReportKind\x12\x1b\n\x17REPORT_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16REPORT_KIND_VALIDATION\x10\x01\x12\x1a\n\x16REPORT_KIND_PREDICTION\x10\x02*i\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n\x0fVERDICT_CORRECT\x10\x01\x12\x15\n\x11VERDICT_MISJUDGED\x10\x02\x12\x19\n\x15VERDICT_NONCONFORMING\x10\x03*w\n\tDecidedBy\x12\x1a\n\x16\x44\x45\x43IDED_BY_UNSPECIFIED\x10\x00\x12\x16\n\x12\x44\x45\x43IDED_BY_SOFTMAX\x10\x01\x12\x1f\n\x1b\x44\x45\x43IDED_BY_FEATURE_DISTANCE\x10\x02\x12\x15\n\x11\x44\x45\x43IDED_BY_REGION\x10\x03\x42X\n\x12loupe.evaluator.v1B\x0bReportProtoP\x01Z\x1eloupe/evaluator/v1;evaluatorv1\xaa\x02\x12Loupe.Evaluator.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,38 +34,38 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loupe.evaluator.v1.report_p
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\022loupe.evaluator.v1B\013ReportProtoP\001Z\036loupe/evaluator/v1;evaluatorv1\252\002\022Loupe.Evaluator.V1'
-  _globals['_REPORTKIND']._serialized_start=2892
-  _globals['_REPORTKIND']._serialized_end=2989
-  _globals['_VERDICT']._serialized_start=2991
-  _globals['_VERDICT']._serialized_end=3096
-  _globals['_DECIDEDBY']._serialized_start=3098
-  _globals['_DECIDEDBY']._serialized_end=3217
+  _globals['_REPORTKIND']._serialized_start=2915
+  _globals['_REPORTKIND']._serialized_end=3012
+  _globals['_VERDICT']._serialized_start=3014
+  _globals['_VERDICT']._serialized_end=3119
+  _globals['_DECIDEDBY']._serialized_start=3121
+  _globals['_DECIDEDBY']._serialized_end=3240
   _globals['_REPORT']._serialized_start=120
-  _globals['_REPORT']._serialized_end=896
-  _globals['_DEFINITION']._serialized_start=898
-  _globals['_DEFINITION']._serialized_end=990
-  _globals['_OVERALL']._serialized_start=993
-  _globals['_OVERALL']._serialized_end=1273
-  _globals['_ESTIMATE']._serialized_start=1275
-  _globals['_ESTIMATE']._serialized_end=1382
-  _globals['_CODERESULT']._serialized_start=1385
-  _globals['_CODERESULT']._serialized_end=1674
-  _globals['_SEGMENTATION']._serialized_start=1677
-  _globals['_SEGMENTATION']._serialized_end=1808
-  _globals['_INTERSECTIONOVERUNION']._serialized_start=1810
-  _globals['_INTERSECTIONOVERUNION']._serialized_end=1919
-  _globals['_CONFUSIONMATRIX']._serialized_start=1921
-  _globals['_CONFUSIONMATRIX']._serialized_end=1968
-  _globals['_SAMPLERESULT']._serialized_start=1971
-  _globals['_SAMPLERESULT']._serialized_end=2411
-  _globals['_PIXELCOUNTS']._serialized_start=2413
-  _globals['_PIXELCOUNTS']._serialized_end=2496
-  _globals['_THRESHOLDCURVES']._serialized_start=2499
-  _globals['_THRESHOLDCURVES']._serialized_end=2640
-  _globals['_THRESHOLDCURVE']._serialized_start=2642
-  _globals['_THRESHOLDCURVE']._serialized_end=2724
-  _globals['_THRESHOLDPOINT']._serialized_start=2726
-  _globals['_THRESHOLDPOINT']._serialized_end=2848
-  _globals['_CODESCORE']._serialized_start=2850
-  _globals['_CODESCORE']._serialized_end=2890
+  _globals['_REPORT']._serialized_end=919
+  _globals['_DEFINITION']._serialized_start=921
+  _globals['_DEFINITION']._serialized_end=1013
+  _globals['_OVERALL']._serialized_start=1016
+  _globals['_OVERALL']._serialized_end=1296
+  _globals['_ESTIMATE']._serialized_start=1298
+  _globals['_ESTIMATE']._serialized_end=1405
+  _globals['_CODERESULT']._serialized_start=1408
+  _globals['_CODERESULT']._serialized_end=1697
+  _globals['_SEGMENTATION']._serialized_start=1700
+  _globals['_SEGMENTATION']._serialized_end=1831
+  _globals['_INTERSECTIONOVERUNION']._serialized_start=1833
+  _globals['_INTERSECTIONOVERUNION']._serialized_end=1942
+  _globals['_CONFUSIONMATRIX']._serialized_start=1944
+  _globals['_CONFUSIONMATRIX']._serialized_end=1991
+  _globals['_SAMPLERESULT']._serialized_start=1994
+  _globals['_SAMPLERESULT']._serialized_end=2434
+  _globals['_PIXELCOUNTS']._serialized_start=2436
+  _globals['_PIXELCOUNTS']._serialized_end=2519
+  _globals['_THRESHOLDCURVES']._serialized_start=2522
+  _globals['_THRESHOLDCURVES']._serialized_end=2663
+  _globals['_THRESHOLDCURVE']._serialized_start=2665
+  _globals['_THRESHOLDCURVE']._serialized_end=2747
+  _globals['_THRESHOLDPOINT']._serialized_start=2749
+  _globals['_THRESHOLDPOINT']._serialized_end=2871
+  _globals['_CODESCORE']._serialized_start=2873
+  _globals['_CODESCORE']._serialized_end=2913
 # @@protoc_insertion_point(module_scope)

@@ -113,13 +113,14 @@ class Report(_message.Message):
     QUESTION_BANK_FIELD_NUMBER: _builtins.int
     EXCLUDED_SAMPLE_COUNT_FIELD_NUMBER: _builtins.int
     LOOKS_FIELD_NUMBER: _builtins.int
+    TRAINING_TASK_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`reports/{report}`."""
     kind: Global___ReportKind.ValueType
     task: _builtins.str
     """`tasks/{task}` that asked for it."""
     model_version: _builtins.str
-    """`models/{model}/versions/{version}`; PREDICTION only."""
+    """`models/{model}/versions/{version}`; PREDICTION only. Empty while training_task is not released."""
     weights_sha256: _builtins.str
     num_of_classes: _builtins.int
     nonconforming_count: _builtins.int
@@ -133,6 +134,10 @@ class Report(_message.Message):
     excluded_sample_count: _builtins.int
     """PREDICTION only: samples that were left out because the version was trained with them or their groups. They are in
     no number here.
+    """
+    training_task: _builtins.str
+    """PREDICTION only: `tasks/{task}` of the training whose weights were judged before they were released. With its
+    release the report is that version's (P8).
     """
     @_builtins.property
     def code_list(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -195,10 +200,11 @@ class Report(_message.Message):
         question_bank: _builtins.str = ...,
         excluded_sample_count: _builtins.int = ...,
         looks: _model_pb2.TrainingLooks | None = ...,
+        training_task: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["confusion", b"confusion", "create_time", b"create_time", "looks", b"looks", "overall", b"overall", "segmentation", b"segmentation", "training_overlap", b"training_overlap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_threshold_count", b"below_threshold_count", "code_list", b"code_list", "codes", b"codes", "confidence_threshold", b"confidence_threshold", "confusion", b"confusion", "create_time", b"create_time", "data_paths", b"data_paths", "definitions", b"definitions", "excluded_sample_count", b"excluded_sample_count", "images_per_s", b"images_per_s", "kind", b"kind", "looks", b"looks", "model_version", b"model_version", "name", b"name", "nonconforming_count", b"nonconforming_count", "num_of_classes", b"num_of_classes", "overall", b"overall", "question_bank", b"question_bank", "segmentation", b"segmentation", "task", b"task", "training_overlap", b"training_overlap", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_threshold_count", b"below_threshold_count", "code_list", b"code_list", "codes", b"codes", "confidence_threshold", b"confidence_threshold", "confusion", b"confusion", "create_time", b"create_time", "data_paths", b"data_paths", "definitions", b"definitions", "excluded_sample_count", b"excluded_sample_count", "images_per_s", b"images_per_s", "kind", b"kind", "looks", b"looks", "model_version", b"model_version", "name", b"name", "nonconforming_count", b"nonconforming_count", "num_of_classes", b"num_of_classes", "overall", b"overall", "question_bank", b"question_bank", "segmentation", b"segmentation", "task", b"task", "training_overlap", b"training_overlap", "training_task", b"training_task", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -192,26 +192,60 @@ class MeasureTrainingOverlapRequest(_message.Message):
 Global___MeasureTrainingOverlapRequest: _TypeAlias = MeasureTrainingOverlapRequest  # noqa: Y015
 
 @_typing.final
+class MeasureOverlapOfTrainingRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TRAINING_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def training(self) -> Global___CreateModelVersionRequest:
+        """As its release would be ordered."""
+
+    @_builtins.property
+    def data(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As of MeasureTrainingOverlapRequest."""
+
+    def __init__(
+        self,
+        *,
+        training: Global___CreateModelVersionRequest | None = ...,
+        data: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["training", b"training"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "training", b"training"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MeasureOverlapOfTrainingRequest: _TypeAlias = MeasureOverlapOfTrainingRequest  # noqa: Y015
+
+@_typing.final
 class ExcludeTrainingOverlapRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     NAME_FIELD_NUMBER: _builtins.int
     SNAPSHOTS_FIELD_NUMBER: _builtins.int
+    TRAINING_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`models/{model}/versions/{version}`."""
     @_builtins.property
     def snapshots(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """`datasets/{dataset}/paths/{path}/snapshots/{sha256}`; at most 500."""
 
+    @_builtins.property
+    def training(self) -> Global___CreateModelVersionRequest:
+        """In place of name: a training that is not released, as its release would be ordered."""
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         snapshots: _abc.Iterable[_builtins.str] | None = ...,
+        training: Global___CreateModelVersionRequest | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["training", b"training"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "snapshots", b"snapshots"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "snapshots", b"snapshots", "training", b"training"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -61,6 +61,11 @@ class ModelServiceStub:
                 request_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.MeasureTrainingOverlapRequest.SerializeToString,
                 response_deserializer=loupe_dot_registry_dot_v1_dot_model__pb2.TrainingOverlap.FromString,
                 _registered_method=True)
+        self.MeasureOverlapOfTraining = channel.unary_unary(
+                '/loupe.registry.v1.ModelService/MeasureOverlapOfTraining',
+                request_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.MeasureOverlapOfTrainingRequest.SerializeToString,
+                response_deserializer=loupe_dot_registry_dot_v1_dot_model__pb2.TrainingOverlap.FromString,
+                _registered_method=True)
         self.ExcludeTrainingOverlap = channel.unary_unary(
                 '/loupe.registry.v1.ModelService/ExcludeTrainingOverlap',
                 request_serializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.ExcludeTrainingOverlapRequest.SerializeToString,
@@ -137,6 +142,13 @@ class ModelServiceServicer:
         """Which of some data's samples and groups made the version's weights (P7): those of its training snapshots, of its
         ancestors' as far as it was started from their weights, and those that are under the training paths of their image
         versions.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def MeasureOverlapOfTraining(self, request, context):
+        """The same of a training that is not released (P8). The scheduler calls it, nobody else.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -225,6 +237,11 @@ def add_ModelServiceServicer_to_server(servicer, server):
             'MeasureTrainingOverlap': grpc.unary_unary_rpc_method_handler(
                     servicer.MeasureTrainingOverlap,
                     request_deserializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.MeasureTrainingOverlapRequest.FromString,
+                    response_serializer=loupe_dot_registry_dot_v1_dot_model__pb2.TrainingOverlap.SerializeToString,
+            ),
+            'MeasureOverlapOfTraining': grpc.unary_unary_rpc_method_handler(
+                    servicer.MeasureOverlapOfTraining,
+                    request_deserializer=loupe_dot_registry_dot_v1_dot_model__service__pb2.MeasureOverlapOfTrainingRequest.FromString,
                     response_serializer=loupe_dot_registry_dot_v1_dot_model__pb2.TrainingOverlap.SerializeToString,
             ),
             'ExcludeTrainingOverlap': grpc.unary_unary_rpc_method_handler(
@@ -403,6 +420,33 @@ class ModelService:
             target,
             '/loupe.registry.v1.ModelService/MeasureTrainingOverlap',
             loupe_dot_registry_dot_v1_dot_model__service__pb2.MeasureTrainingOverlapRequest.SerializeToString,
+            loupe_dot_registry_dot_v1_dot_model__pb2.TrainingOverlap.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MeasureOverlapOfTraining(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.registry.v1.ModelService/MeasureOverlapOfTraining',
+            loupe_dot_registry_dot_v1_dot_model__service__pb2.MeasureOverlapOfTrainingRequest.SerializeToString,
             loupe_dot_registry_dot_v1_dot_model__pb2.TrainingOverlap.FromString,
             options,
             channel_credentials,

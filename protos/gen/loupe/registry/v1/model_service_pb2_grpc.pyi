@@ -45,6 +45,8 @@ class ModelServiceStub:
     ancestors' as far as it was started from their weights, and those that are under the training paths of their image
     versions.
     """
+    MeasureOverlapOfTraining: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.MeasureOverlapOfTrainingRequest, _model_pb2.TrainingOverlap]
+    """The same of a training that is not released (P8). The scheduler calls it, nobody else."""
     ExcludeTrainingOverlap: _grpc.UnaryUnaryMultiCallable[_model_service_pb2.ExcludeTrainingOverlapRequest, _model_service_pb2.ExcludeTrainingOverlapResponse]
     """Pins what is left of snapshots without the samples and groups that made the version's weights (P7). The scheduler
     calls it, nobody else.
@@ -81,6 +83,8 @@ class ModelServiceAsyncStub(ModelServiceStub):
     ancestors' as far as it was started from their weights, and those that are under the training paths of their image
     versions.
     """
+    MeasureOverlapOfTraining: _aio.UnaryUnaryMultiCallable[_model_service_pb2.MeasureOverlapOfTrainingRequest, _model_pb2.TrainingOverlap]  # type: ignore[assignment]
+    """The same of a training that is not released (P8). The scheduler calls it, nobody else."""
     ExcludeTrainingOverlap: _aio.UnaryUnaryMultiCallable[_model_service_pb2.ExcludeTrainingOverlapRequest, _model_service_pb2.ExcludeTrainingOverlapResponse]  # type: ignore[assignment]
     """Pins what is left of snapshots without the samples and groups that made the version's weights (P7). The scheduler
     calls it, nobody else.
@@ -144,6 +148,14 @@ class ModelServiceServicer(metaclass=_abc_1.ABCMeta):
         ancestors' as far as it was started from their weights, and those that are under the training paths of their image
         versions.
         """
+
+    @_abc_1.abstractmethod
+    def MeasureOverlapOfTraining(
+        self,
+        request: _model_service_pb2.MeasureOverlapOfTrainingRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_model_pb2.TrainingOverlap, _abc.Awaitable[_model_pb2.TrainingOverlap]]:
+        """The same of a training that is not released (P8). The scheduler calls it, nobody else."""
 
     @_abc_1.abstractmethod
     def ExcludeTrainingOverlap(

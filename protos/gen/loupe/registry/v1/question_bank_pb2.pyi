@@ -40,6 +40,7 @@ class QuestionBank(_message.Message):
     TRAINED_VERSIONS_FIELD_NUMBER: _builtins.int
     RUN_AFTER_RELEASE_FIELD_NUMBER: _builtins.int
     COMPUTE_RESOURCE_FIELD_NUMBER: _builtins.int
+    RUN_AFTER_TRAINING_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`questionBanks/{bank}`."""
     display_name: _builtins.str
@@ -57,7 +58,12 @@ class QuestionBank(_message.Message):
     released it; what the version was trained with is left out (P8).
     """
     compute_resource: _builtins.str
-    """`computeResources/{resource}` of these predictions; empty: that of the version's training."""
+    """`computeResources/{resource}` of these predictions and those after trainings; empty: that of the training."""
+    run_after_training: _builtins.bool
+    """Whether each training that is completed in the environment is tested with the bank at once, in the name of who
+    submitted it; what it was trained with is left out (P8). If it is released later, its report is the version's, and
+    the version is not tested with the same revision again.
+    """
     @_builtins.property
     def revision(self) -> Global___QuestionBankRevision:
         """What is tested with now. Its data paths are offered to no training while the bank is not archived."""
@@ -89,10 +95,11 @@ class QuestionBank(_message.Message):
         trained_versions: _abc.Iterable[_builtins.str] | None = ...,
         run_after_release: _builtins.bool = ...,
         compute_resource: _builtins.str = ...,
+        run_after_training: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "revision", b"revision", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "compute_resource", b"compute_resource", "create_time", b"create_time", "creator", b"creator", "description", b"description", "display_name", b"display_name", "etag", b"etag", "last_modifier", b"last_modifier", "name", b"name", "production_environment", b"production_environment", "revision", b"revision", "run_after_release", b"run_after_release", "trained_versions", b"trained_versions", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "compute_resource", b"compute_resource", "create_time", b"create_time", "creator", b"creator", "description", b"description", "display_name", b"display_name", "etag", b"etag", "last_modifier", b"last_modifier", "name", b"name", "production_environment", b"production_environment", "revision", b"revision", "run_after_release", b"run_after_release", "run_after_training", b"run_after_training", "trained_versions", b"trained_versions", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

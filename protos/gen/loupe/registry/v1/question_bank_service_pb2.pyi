@@ -29,8 +29,8 @@ class CreateQuestionBankRequest(_message.Message):
     question_bank_id: _builtins.str
     @_builtins.property
     def question_bank(self) -> _question_bank_pb2.QuestionBank:
-        """display_name, description, production_environment, run_after_release, compute_resource and `revision.data_paths`;
-        the rest is the registry's to set.
+        """display_name, description, production_environment, run_after_training, run_after_release, compute_resource and
+        `revision.data_paths`; the rest is the registry's to set.
         """
 
     def __init__(
@@ -131,7 +131,7 @@ class UpdateQuestionBankRequest(_message.Message):
     def question_bank(self) -> _question_bank_pb2.QuestionBank: ...
     @_builtins.property
     def update_mask(self) -> _field_mask_pb2.FieldMask:
-        """Of display_name, description, run_after_release and compute_resource; empty: all of them."""
+        """Of display_name, description, run_after_training, run_after_release and compute_resource; empty: all of them."""
 
     def __init__(
         self,

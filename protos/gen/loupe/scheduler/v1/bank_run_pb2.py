@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from loupe.scheduler.v1 import task_pb2 as loupe_dot_scheduler_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!loupe/scheduler/v1/bank_run.proto\x12\x12loupe.scheduler.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dloupe/scheduler/v1/task.proto\"\x99\x02\n\x07\x42\x61nkRun\x12\x15\n\rquestion_bank\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04task\x18\x04 \x01(\t\x12\x31\n\ntask_state\x18\x05 \x01(\x0e\x32\x1d.loupe.scheduler.v1.TaskState\x12\x35\n\x08refusals\x18\x06 \x03(\x0b\x32#.loupe.scheduler.v1.BankRun.Refusal\x1a>\n\x07Refusal\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x12\n\nmessage_zh\x18\x03 \x01(\tBY\n\x12loupe.scheduler.v1B\x0c\x42\x61nkRunProtoP\x01Z\x1eloupe/scheduler/v1;schedulerv1\xaa\x02\x12Loupe.Scheduler.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!loupe/scheduler/v1/bank_run.proto\x12\x12loupe.scheduler.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1dloupe/scheduler/v1/task.proto\"\xbf\x02\n\x07\x42\x61nkRun\x12\x15\n\rquestion_bank\x18\x01 \x01(\t\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12(\n\x04time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04task\x18\x04 \x01(\t\x12\x31\n\ntask_state\x18\x05 \x01(\x0e\x32\x1d.loupe.scheduler.v1.TaskState\x12\x35\n\x08refusals\x18\x06 \x03(\x0b\x32#.loupe.scheduler.v1.BankRun.Refusal\x12\x15\n\rtraining_task\x18\x07 \x01(\t\x12\r\n\x05model\x18\x08 \x01(\t\x1a>\n\x07Refusal\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x12\n\nmessage_zh\x18\x03 \x01(\tBY\n\x12loupe.scheduler.v1B\x0c\x42\x61nkRunProtoP\x01Z\x1eloupe/scheduler/v1;schedulerv1\xaa\x02\x12Loupe.Scheduler.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,7 +35,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\022loupe.scheduler.v1B\014BankRunProtoP\001Z\036loupe/scheduler/v1;schedulerv1\252\002\022Loupe.Scheduler.V1'
   _globals['_BANKRUN']._serialized_start=122
-  _globals['_BANKRUN']._serialized_end=403
-  _globals['_BANKRUN_REFUSAL']._serialized_start=341
-  _globals['_BANKRUN_REFUSAL']._serialized_end=403
+  _globals['_BANKRUN']._serialized_end=441
+  _globals['_BANKRUN_REFUSAL']._serialized_start=379
+  _globals['_BANKRUN_REFUSAL']._serialized_end=441
 # @@protoc_insertion_point(module_scope)

@@ -22,8 +22,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class BankRun(_message.Message):
-    """What became of the test of a released version with a question bank that wants one after each release (P8): its task,
-    or why there is none. There is one for each bank and version, however often the release is told.
+    """What became of the test of a completed training, or of a released version, with a question bank that wants one (P8):
+    its task, or why there is none. There is one for each bank and training, and one for each bank and version, however
+    often the release is told. A version whose training was tested with the same revision has none of its own.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -60,14 +61,20 @@ class BankRun(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     TASK_STATE_FIELD_NUMBER: _builtins.int
     REFUSALS_FIELD_NUMBER: _builtins.int
+    TRAINING_TASK_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     question_bank: _builtins.str
     """`questionBanks/{bank}/revisions/{number}`."""
     model_version: _builtins.str
-    """`models/{model}/versions/{version}`."""
+    """`models/{model}/versions/{version}`. After a training: the version that it was released as since; empty: none."""
     task: _builtins.str
     """`tasks/{task}`; empty: refused."""
     task_state: _task_pb2.TaskState.ValueType
     """Of the task now; unspecified: refused, or the task was deleted since."""
+    training_task: _builtins.str
+    """`tasks/{task}` of the training that this is the test of; empty: after a release."""
+    model: _builtins.str
+    """The model's id; empty if the training was deleted since."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """When it was submitted or refused."""
@@ -85,10 +92,12 @@ class BankRun(_message.Message):
         task: _builtins.str = ...,
         task_state: _task_pb2.TaskState.ValueType = ...,
         refusals: _abc.Iterable[Global___BankRun.Refusal] | None = ...,
+        training_task: _builtins.str = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model_version", b"model_version", "question_bank", b"question_bank", "refusals", b"refusals", "task", b"task", "task_state", b"task_state", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "model_version", b"model_version", "question_bank", b"question_bank", "refusals", b"refusals", "task", b"task", "task_state", b"task_state", "time", b"time", "training_task", b"training_task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

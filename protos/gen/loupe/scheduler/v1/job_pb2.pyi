@@ -332,6 +332,7 @@ class PredictWork(_message.Message):
     TRAINING_OVERLAP_FIELD_NUMBER: _builtins.int
     QUESTION_BANK_FIELD_NUMBER: _builtins.int
     EXCLUDED_SAMPLE_COUNT_FIELD_NUMBER: _builtins.int
+    TRAINING_TASK_FIELD_NUMBER: _builtins.int
     weights_sha256: _builtins.str
     batch_size: _builtins.int
     confidence_threshold: _builtins.float
@@ -343,6 +344,8 @@ class PredictWork(_message.Message):
     """`questionBanks/{bank}/revisions/{number}`; empty: plain data paths."""
     excluded_sample_count: _builtins.int
     """Already left out of the manifests."""
+    training_task: _builtins.str
+    """`tasks/{task}` of the training whose weights are judged; model_version is empty then."""
     @_builtins.property
     def manifests(self) -> _containers.RepeatedCompositeFieldContainer[Global___Manifest]: ...
     @_builtins.property
@@ -364,10 +367,11 @@ class PredictWork(_message.Message):
         training_overlap: _model_pb2.TrainingOverlap | None = ...,
         question_bank: _builtins.str = ...,
         excluded_sample_count: _builtins.int = ...,
+        training_task: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["training_overlap", b"training_overlap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "classification_only", b"classification_only", "code_list", b"code_list", "confidence_threshold", b"confidence_threshold", "excluded_sample_count", b"excluded_sample_count", "filter_resolution", b"filter_resolution", "manifests", b"manifests", "model_version", b"model_version", "num_of_classes", b"num_of_classes", "question_bank", b"question_bank", "training_overlap", b"training_overlap", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "classification_only", b"classification_only", "code_list", b"code_list", "confidence_threshold", b"confidence_threshold", "excluded_sample_count", b"excluded_sample_count", "filter_resolution", b"filter_resolution", "manifests", b"manifests", "model_version", b"model_version", "num_of_classes", b"num_of_classes", "question_bank", b"question_bank", "training_overlap", b"training_overlap", "training_task", b"training_task", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

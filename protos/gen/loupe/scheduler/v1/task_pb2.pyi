@@ -458,8 +458,10 @@ class PredictionSpec(_message.Message):
     QUESTION_BANK_FIELD_NUMBER: _builtins.int
     EXCLUDE_TRAINING_OVERLAP_FIELD_NUMBER: _builtins.int
     EXCLUDED_SAMPLE_COUNT_FIELD_NUMBER: _builtins.int
+    TRAINING_TASK_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
     model_version: _builtins.str
-    """`models/{model}/versions/{version}`."""
+    """`models/{model}/versions/{version}`; an alias or `latest` works too, and is resolved. Empty if training_task is set."""
     compute_resource: _builtins.str
     batch_size: _builtins.int
     """0: 32."""
@@ -482,6 +484,12 @@ class PredictionSpec(_message.Message):
     """Leaves out what the version was trained with, and what shares a group with that: what is left is judged (P7)."""
     excluded_sample_count: _builtins.int
     """Output only: how many samples were left out by that. `training_overlap` is of the others."""
+    training_task: _builtins.str
+    """In place of model_version: `tasks/{task}` of a training that is COMPLETED or RELEASED, whose weights are judged (P8).
+    Of a training that has a version already, that version is taken.
+    """
+    model: _builtins.str
+    """Output only: the id of the model that is judged."""
     @_builtins.property
     def data_paths(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """`datasets/{dataset}/paths/{path}`. Of a task over a question bank those of its revision."""
@@ -512,10 +520,12 @@ class PredictionSpec(_message.Message):
         question_bank: _builtins.str = ...,
         exclude_training_overlap: _builtins.bool = ...,
         excluded_sample_count: _builtins.int = ...,
+        training_task: _builtins.str = ...,
+        model: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["training_overlap", b"training_overlap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_training_overlap", b"acknowledge_training_overlap", "batch_size", b"batch_size", "classification_only", b"classification_only", "compute_resource", b"compute_resource", "confidence_threshold", b"confidence_threshold", "data_paths", b"data_paths", "exclude_training_overlap", b"exclude_training_overlap", "excluded_sample_count", b"excluded_sample_count", "filter_resolution", b"filter_resolution", "model_version", b"model_version", "question_bank", b"question_bank", "snapshots", b"snapshots", "training_overlap", b"training_overlap"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_training_overlap", b"acknowledge_training_overlap", "batch_size", b"batch_size", "classification_only", b"classification_only", "compute_resource", b"compute_resource", "confidence_threshold", b"confidence_threshold", "data_paths", b"data_paths", "exclude_training_overlap", b"exclude_training_overlap", "excluded_sample_count", b"excluded_sample_count", "filter_resolution", b"filter_resolution", "model", b"model", "model_version", b"model_version", "question_bank", b"question_bank", "snapshots", b"snapshots", "training_overlap", b"training_overlap", "training_task", b"training_task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

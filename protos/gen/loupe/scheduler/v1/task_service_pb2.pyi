@@ -255,7 +255,7 @@ class ListTasksRequest(_message.Message):
     production_environment: _builtins.str
     kind: Global___TaskKind.ValueType
     model_version: _builtins.str
-    """Keeps predictions with this version, and its exports."""
+    """Keeps predictions with this version, and its exports; with `tasks/{task}` the predictions with that training."""
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_task_pb2.TaskState.ValueType]: ...
     def __init__(

@@ -174,7 +174,7 @@ class TaskServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListBankRuns(self, request, context):
-        """What became of the tests after releases, newest first (P8).
+        """What became of the tests after trainings and releases, newest first (P8).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

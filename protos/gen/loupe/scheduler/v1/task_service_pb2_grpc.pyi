@@ -46,7 +46,7 @@ class TaskServiceStub:
     ListTasks: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ListTasksRequest, _task_service_pb2.ListTasksResponse]
     """Newest first, by keyset (T3)."""
     ListBankRuns: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.ListBankRunsRequest, _task_service_pb2.ListBankRunsResponse]
-    """What became of the tests after releases, newest first (P8)."""
+    """What became of the tests after trainings and releases, newest first (P8)."""
     StartTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.StartTaskRequest, _task_pb2.Task]
     """TERMINATED or FAILED to WAITING, from 0, as a new attempt."""
     TerminateTask: _grpc.UnaryUnaryMultiCallable[_task_service_pb2.TerminateTaskRequest, _task_pb2.Task]
@@ -89,7 +89,7 @@ class TaskServiceAsyncStub(TaskServiceStub):
     ListTasks: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ListTasksRequest, _task_service_pb2.ListTasksResponse]  # type: ignore[assignment]
     """Newest first, by keyset (T3)."""
     ListBankRuns: _aio.UnaryUnaryMultiCallable[_task_service_pb2.ListBankRunsRequest, _task_service_pb2.ListBankRunsResponse]  # type: ignore[assignment]
-    """What became of the tests after releases, newest first (P8)."""
+    """What became of the tests after trainings and releases, newest first (P8)."""
     StartTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.StartTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
     """TERMINATED or FAILED to WAITING, from 0, as a new attempt."""
     TerminateTask: _aio.UnaryUnaryMultiCallable[_task_service_pb2.TerminateTaskRequest, _task_pb2.Task]  # type: ignore[assignment]
@@ -165,7 +165,7 @@ class TaskServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _task_service_pb2.ListBankRunsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_task_service_pb2.ListBankRunsResponse, _abc.Awaitable[_task_service_pb2.ListBankRunsResponse]]:
-        """What became of the tests after releases, newest first (P8)."""
+        """What became of the tests after trainings and releases, newest first (P8)."""
 
     @_abc_1.abstractmethod
     def StartTask(
