@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from deploy.embedded.servers import EmbeddedServers
 from services.kit import inbox, outbox
 from services.kit.consumer import Consumer, Handler
-from services.kit.database import KEEPALIVES, Database
+from services.kit.database import Database
 from services.kit.flushing import FolderFlusher
 from services.kit.messaging import Message, Messaging
 from services.kit.outbox import Relay
@@ -168,8 +168,7 @@ async def test_one_relay_leads_and_another_takes_over(
 
 _RELAY = """
 import asyncio, sys
-from services.kit.database import KEEPALIVES, Database
-from services.kit.flushing import FolderFlusher
+from services.kit.database import Database
 from services.kit.messaging import Messaging
 from services.kit.outbox import Relay
 from services.kit.signals import Signals
@@ -208,13 +207,18 @@ async def test_a_leader_that_hangs_loses_its_place(
 
 
 async def test_every_connection_notices_a_host_that_vanished(database: Database, postgres_url: str) -> None:
-    """By default PostgreSQL holds the locks of a client without power for two hours."""
+    """By default PostgreSQL holds the locks of a client without power for two hours; here for a minute."""
+    within_a_minute = {
+        "tcp_keepalives_idle": "30",
+        "tcp_keepalives_interval": "10",
+        "tcp_keepalives_count": "3",
+    }
     async with database.sessions.begin() as session:
-        for name, value in KEEPALIVES.items():
+        for name, value in within_a_minute.items():
             assert await session.scalar(sa.text(f"SHOW {name}")) == value
     async with Signals(postgres_url) as signals:
         await eventually(lambda: signals.connected)
-        for name, value in KEEPALIVES.items():
+        for name, value in within_a_minute.items():
             assert await signals._connection.fetchval(f"SHOW {name}") == value
 
 

@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,29 @@ async def living(held: Held, schedulers: Sequence[Stack]) -> AsyncIterator[None]
             await reporting
 
 
+async def time_of(stack: Stack) -> datetime:
+    """PostgreSQL's."""
+    found: datetime = await stack.scalar("SELECT clock_timestamp()")
+    return found
+
+
+async def lasts_a_lease(stack: Stack, held: Held, asked: datetime) -> bool:
+    """Whether the lease ends as long after the call as a lease lasts; `asked` is just before that call.
+
+    No later call may have prolonged it. However long all this takes on a busy machine, a clock that is far
+    off is seen.
+    """
+    return bool(
+        await stack.scalar(
+            "SELECT lease_expire_time - :lease * interval '1 second' BETWEEN :asked AND clock_timestamp()"
+            " FROM jobs WHERE id = :job",
+            lease=_LEASE_S,
+            asked=asked,
+            job=held.lease.job.removeprefix("jobs/"),
+        )
+    )
+
+
 async def lost(stack: Stack, held: Held) -> bool:
     """Whether the job is not leased under this token any more."""
     return not await stack.scalar(
@@ -90,14 +113,12 @@ async def test_a_wrong_clock_takes_no_lease_from_a_living_worker(
         async with living(healthy, (first, second)):
             for number, step in enumerate(steps):
                 wrong.set_ahead(step)
+                asked = await time_of(bench.stack)
                 dead = await Worker(second, bench.resource, f"workers/dead-{number}").acquire()
+                assert await lasts_a_lease(bench.stack, dead, asked), "as it was granted"
+                asked = await time_of(bench.stack)
                 await dead.report()
-                assert await bench.stack.scalar(
-                    "SELECT lease_expire_time BETWEEN now() AND now() + :lease * interval '1 second'"
-                    " FROM jobs WHERE id = :job",
-                    lease=_LEASE_S,
-                    job=dead.lease.job.removeprefix("jobs/"),
-                )
+                assert await lasts_a_lease(bench.stack, dead, asked), "as it was prolonged"
                 await eventually(lambda dead=dead: lost(bench.stack, dead))
                 with pytest.raises(Aborted) as refused:
                     await dead.points(0, [9.0])
