@@ -61,7 +61,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "models": ("loupe.commands.models:models", "List released models and their versions."),
     "alias": ("loupe.commands.models:alias", "Put an alias such as production on a version."),
     "archive": ("loupe.commands.models:archive", "Hide a version, or bring it back."),
-    "predict": ("loupe.commands.predict:predict", "Test a version against a question bank."),
+    "predict": ("loupe.commands.predict:predict", "Test a version or a training against a question bank."),
     "export": ("loupe.commands.export:export", "Save the package of a version, for inspection machines."),
     "verify": ("loupe.commands.verify:verify", "Check a package's signature, bytes and predictions."),
     "keys": ("loupe.commands.keys:keys", "Show the keys that packages are signed with."),

@@ -151,7 +151,7 @@ class ReportRows:
         released = released_training_table
         await self._session.execute(
             sa.update(report_table)
-            .where(report_table.c.id == report_id, released.c.task == training)
+            .where(report_table.c.id == report_id, report_table.c.training_task == released.c.task)
             .values(model_version=released.c.model_version)
         )
 
