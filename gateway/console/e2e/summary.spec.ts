@@ -6,8 +6,24 @@ import { wizardWords } from "../src/i18n/wizard";
 import { expect, named, test, type Person } from "./fixtures";
 import { FOLDER } from "./stack";
 
-/** Of the dataset and of the model. */
-const nameOf = ({ language }: Person) => `summary-${language}`;
+const DATASET = "summary";
+const MODEL = "summary-zh";
+
+async function importPanels(person: Person): Promise<void> {
+  const { page, t } = person;
+  await page.goto("/datasets");
+  await person.button(t.datasets.import).first().click();
+  const form = page.getByRole("dialog");
+  await form.getByRole("combobox", { name: t.datasets.dataset }).fill(DATASET);
+  await form.getByRole("combobox", { name: t.wizard.path }).fill("line-1");
+  const asked = page.waitForEvent("filechooser");
+  await form.getByRole("button", { name: named(t.datasets.chooseFolder) }).click();
+  await (await asked).setFiles(join(FOLDER, person.language, "panels"));
+  const primary = form.locator(".ant-modal-footer .ant-btn-primary");
+  await primary.click();
+  await expect(primary).toHaveText(named(t.common.close));
+  await primary.click();
+}
 
 /** Confirms every warning on screen. */
 async function confirm(page: Page): Promise<void> {
@@ -19,12 +35,12 @@ async function confirm(page: Page): Promise<void> {
 async function answer(person: Person): Promise<void> {
   const { page, t } = person;
   const next = person.button(t.common.next);
-  await page.getByRole("textbox", { name: t.wizard.modelName }).fill(nameOf(person));
+  await page.getByRole("textbox", { name: t.wizard.modelName }).fill(MODEL);
   await person.choose(t.wizard.image, "Surface defect classification");
   await person.choose(t.common.environment, "Cell array");
   await expect(page.getByRole("textbox", { name: t.wizard.modelParams })).toContainText("code_list");
   await next.click();
-  await person.choose(t.wizard.addPath, `${nameOf(person)}/line-1`);
+  await person.choose(t.wizard.addPath, `${DATASET}/line-1`);
   await next.click();
   await confirm(page);
   await next.click();
@@ -44,7 +60,9 @@ test("a person checks what will be trained, leaves, resumes and submits", async 
   const { t } = person;
   const words = wizardWords[language];
   const submit = person.button(t.wizard.submit);
-  await person.importFolder(join(FOLDER, language, "panels"), nameOf(person));
+  await importPanels(person);
+  // What another spec has typed may have been kept as a draft.
+  await page.request.delete("/v1/drafts/new", { headers: { "X-Loupe-Client": "console" } });
   await page.goto("/new");
   await answer(person);
 
@@ -53,9 +71,9 @@ test("a person checks what will be trained, leaves, resumes and submits", async 
       ["TPFIP", "TTFBS", "TTMUD", "TGGS0", "TPOTS", "TSFAS", "TSDFS"],
     );
     // The stories have trained with this resource and input.
-    await expect(page.locator('[data-summary="duration"]')).toContainText(new RegExp(words.about(".+")));
+    await expect(page.locator('[data-summary="duration"]')).toContainText(words.about("").trim());
     await expect(page.locator('[data-summary="workers"]')).toContainText(words.jobs["JOB_KIND_TRAIN"] ?? "");
-    await person.shoot(`summary-${language}`, { fullPage: true });
+    await person.shoot("summary", { fullPage: true });
   });
 
   await test.step("a warning that is not confirmed keeps one from submitting", async () => {
@@ -77,11 +95,10 @@ test("a person checks what will be trained, leaves, resumes and submits", async 
   });
 
   await test.step("a draft is resumed by one click", async () => {
-    // The dialog that is closed says it too, in English with the same words.
-    await expect(page.getByText(words.keeping.kept, { exact: true })).toBeVisible();
+    await expect(page.getByText(words.keeping.kept)).toBeVisible();
     await page.reload();
     await expect(page.getByText(words.draftFound)).toBeVisible();
-    await person.shoot(`draft-${language}`);
+    await person.shoot("draft");
     await person.button(words.resume).click();
     await expect(page.locator('[data-summary="code"]').first()).toBeVisible();
     // What was confirmed is asked again.
@@ -90,7 +107,7 @@ test("a person checks what will be trained, leaves, resumes and submits", async 
 
   await test.step("steps are clickable backwards", async () => {
     await page.locator(".ant-steps-item", { hasText: t.wizard.steps[0] }).click();
-    await expect(page.getByRole("textbox", { name: t.wizard.modelName })).toHaveValue(nameOf(person));
+    await expect(page.getByRole("textbox", { name: t.wizard.modelName })).toHaveValue(MODEL);
     const next = person.button(t.common.next);
     for (let step = 0; step < 4; step += 1) {
       await next.click();
