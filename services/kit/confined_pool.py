@@ -5,6 +5,7 @@ A child that exceeds its time, crashes, or is killed is replaced, and its order 
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import resource
@@ -33,6 +34,9 @@ _SOME = 0.05
 _RETIRES_AFTER = 5
 """After so many times the processor time of one order a child is replaced: what the kernel counts against the
 limit differs from what was used, by a hundredth on a busy machine."""
+_NICE = 5
+"""Long decoding must not slow down the server's answers to others. More than 5 would starve it where other
+programs keep all cores busy."""
 _COPIED_IN_LOOP_BYTES = 2**20
 _TRIES = 2
 _CRASHES = frozenset(
@@ -67,13 +71,22 @@ class ConfinedPool:
         self._queue = FairQueue(children)
         self._memory_bytes = memory_bytes
         self._cpu_s = cpu_s
+        self._children = children
+        self._working = 0
         self._idle: deque[_Child] = deque()
+        self._spare: asyncio.Task[_Child] | None = None
+        """Starts for whoever comes next: that takes half a second, and much longer beside work."""
         self._warned = False
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        if self._spare is not None:
+            self._spare.cancel()
+            await asyncio.wait({self._spare})
+            if not self._spare.cancelled() and not self._spare.exception():
+                self._idle.append(self._spare.result())
         while self._idle:
             await self._idle.popleft().end()
 
@@ -86,6 +99,7 @@ class ConfinedPool:
             pieces = await read()
             for attempt in range(1, _TRIES + 1):
                 child = await self._child(fresh=attempt > 1)
+                self._working += 1
                 try:
                     answer = await child.work(order, pieces)
                 except Interrupted:
@@ -98,6 +112,8 @@ class ConfinedPool:
                 else:
                     await self._give_back(child)
                     return answer
+                finally:
+                    self._working -= 1
             raise AssertionError("the last try returns or raises")  # pragma: no cover
 
     async def _give_back(self, child: "_Child") -> None:
@@ -107,12 +123,25 @@ class ConfinedPool:
             self._idle.append(child)
 
     async def _child(self, *, fresh: bool) -> "_Child":
-        while self._idle and not fresh:
+        child = await self._started() if fresh else await self._ready()
+        if not self._idle and self._spare is None and self._working + 1 < self._children:
+            self._spare = asyncio.create_task(self._started())
+        return child
+
+    async def _ready(self) -> "_Child":
+        while self._idle:
             # The one that worked last: it is the least likely to be swapped out.
             child = self._idle.pop()
             if child.is_alive:
                 return child
             await child.end()
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            with contextlib.suppress(Internal, Unavailable):  # then another try says why
+                return await spare
+        return await self._started()
+
+    async def _started(self) -> "_Child":
         child = await _Child.start(self._module, self._memory_bytes, self._cpu_s)
         if not child.filtered and not self._warned:
             self._warned = True
@@ -165,6 +194,7 @@ class _Child:
 
     async def _become_ready(self) -> None:
         machine.offer_to_out_of_memory_killer(self._process.pid)
+        machine.let_others_go_first(self._process.pid, _NICE)
         try:
             async with asyncio.timeout(_READY_TIMEOUT_S):
                 ready = await anext(self._events, None)

@@ -74,3 +74,11 @@ def offer_to_out_of_memory_killer(pid: int) -> None:
     """Make the kernel kill this process, which a worker replaces, before a database or a service."""
     with contextlib.suppress(OSError):  # gone already, or no Linux
         Path(f"/proc/{pid}/oom_score_adj").write_text("500")
+
+
+def let_others_go_first(pid: int, nice: int) -> None:
+    """Give this process the processor only after those of a lower `nice`; it may compute for long."""
+    with contextlib.suppress(OSError):  # gone already
+        os.setpriority(os.PRIO_PROCESS, pid, nice)
+    with contextlib.suppress(OSError):  # where the kernel groups processes by session, groups have one, too
+        Path(f"/proc/{pid}/autogroup").write_text(str(nice))

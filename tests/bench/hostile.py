@@ -51,7 +51,7 @@ async def _measure(imports: int) -> dict[str, Any]:
             async with registry(servers, bucket.environment()) as honest, _other_user(honest) as hostile:
                 await _imports(honest, folder / "warm", 10)
                 alone = await _imports(honest, folder / "alone", imports)
-                attack = asyncio.create_task(_attack(hostile, folder / "bombs"))
+                attack = asyncio.create_task(_attack(hostile, folder / "bombs", *_bombs()))
                 done = asyncio.Event()
                 memory = asyncio.create_task(_largest_memory(done))
                 beside = await _imports(honest, folder / "beside", imports)
@@ -96,18 +96,23 @@ async def _imports(loupe: AsyncLoupe, folder: Path, count: int) -> list[float]:
     return took
 
 
-async def _attack(loupe: AsyncLoupe, folder: Path) -> None:
-    """Import slow pictures, again and again; each is a new object."""
+def _bombs() -> tuple[bytes, bytes]:
+    """A JPEG and a TIFF that take long to decode."""
     scans = progressive(99, Image.new("L", (5_000, 5_000)))
     large = io.BytesIO()
     Image.new("RGB", (8_000, 10_000)).save(large, "TIFF", compression="tiff_adobe_deflate")
+    return scans, large.getvalue()
+
+
+async def _attack(loupe: AsyncLoupe, folder: Path, scans: bytes, large: bytes) -> None:
+    """Import slow pictures, again and again; each is a new object."""
     for number in itertools.count():
         code = folder / str(number) / "C"
         code.mkdir(parents=True)
         for picture in range(4):
             mark = secrets.token_bytes(4)
             (code / f"{picture}.jpg").write_bytes(scans[:2] + b"\xff\xfe\0\6" + mark + scans[2:])
-            (code / f"{picture}-large.tif").write_bytes(large.getvalue() + mark)
+            (code / f"{picture}-large.tif").write_bytes(large + mark)
         result = await loupe.import_folder(read_folder(code.parent), dataset="bombs", path="main")
         assert not result.rejected, result.rejected
 

@@ -232,6 +232,39 @@ async def test_an_honest_caller_is_answered_beside_endless_work() -> None:
         await asyncio.gather(*bombs, return_exceptions=True)
 
 
+async def test_whoever_comes_next_need_not_wait_for_a_child_to_start() -> None:
+    """Beside work that fills the cores a start takes seconds, and each caller's first import would."""
+    async with pool(children=3) as one:
+        first = (await done(one, "digest"))["pid"]
+        await eventually(lambda: len(children()) == 2)
+        (spare,) = {child.pid for child in children()} - {first}
+        used_s = psutil.Process(first).cpu_times().user
+        spinning = asyncio.create_task(done(one, "spin"))
+        await eventually(lambda: psutil.Process(first).cpu_times().user > used_s + 0.1)
+        assert (await done(one, "digest"))["pid"] == spare
+        spinning.cancel()
+        await asyncio.gather(spinning, return_exceptions=True)
+    assert not children()
+
+
+async def test_no_more_children_than_allowed_are_kept_ready() -> None:
+    async with pool(children=1) as one:
+        spinning = asyncio.create_task(done(one, "spin"))
+        await eventually(children)
+        (child,) = children()
+        spinning.cancel()
+        await asyncio.gather(spinning, return_exceptions=True)
+        pid = (await done(one, "digest"))["pid"]
+        assert {left.pid for left in children()} - {child.pid} == {pid}
+
+
+async def test_the_server_goes_before_its_children() -> None:
+    """Files that take long to decode fill the cores; answers to others must not wait for them."""
+    async with pool() as one:
+        pid = (await done(one, "digest"))["pid"]
+        assert os.getpriority(os.PRIO_PROCESS, pid) > os.getpriority(os.PRIO_PROCESS, 0)
+
+
 async def test_nothing_is_left_behind() -> None:
     async with pool() as one:
         await done(one, "digest")
