@@ -10,6 +10,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
 
 from loupe.errors import ResourceExhausted
@@ -37,6 +38,16 @@ class TrustedProxies:
         return any(found in network for network in self._networks)
 
 
+def proxies_setting() -> Any:  # noqa: ANN401 -- as `setting`
+    """The setting that gateway and servers share."""
+    return setting(
+        "LOUPE_TRUSTED_PROXIES",
+        default=(),
+        doc="Addresses or networks whose X-Forwarded-For counts: of proxies in front of the gateway, of "
+        "gateways in front of the servers. Empty: a caller is where its connection comes from",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class CallLimits:
     """The limits of a gRPC server. None of them counts calls of services and workers."""
@@ -60,12 +71,7 @@ class CallLimits:
     stream_check_s: float = setting(
         "LOUPE_STREAM_CHECK_S", default=30.0, doc="How often a stream looks at its caller's token again"
     )
-    trusted_proxies: tuple[str, ...] = setting(
-        "LOUPE_TRUSTED_PROXIES",
-        default=(),
-        doc="Addresses or networks whose X-Forwarded-For counts: of proxies in front of the gateway, of "
-        "gateways in front of the servers. Empty: a caller is where its connection comes from",
-    )
+    trusted_proxies: tuple[str, ...] = proxies_setting()
 
     def __post_init__(self) -> None:
         check_positive(
