@@ -18,6 +18,7 @@ from services.kit.grpc_server import ServedCall
 from services.kit.lifecycle import Process
 
 _REFUSED = frozenset({"UNAUTHENTICATED", "PERMISSION_DENIED"})
+_MOST_CHARACTERS = 300
 _NAMES = ("name", "parent", "job")
 _REQUEST_FACTS = ("alias", "restore", "owner")
 # Which file was handed out: a version has a package for each format, and an alias may move.
@@ -70,7 +71,7 @@ def resource_of(call: ServedCall) -> str:
     ]
     if call.principal is None and "token" in facts:
         more += [f"token={facts['token']}", f"reason={facts['reason']}"]
-    return " ".join(part for part in (resource, *more) if part)[:300].replace("\0", "�")
+    return " ".join(part for part in (resource, *more) if part)[:_MOST_CHARACTERS].replace("\0", "�")
 
 
 class Auditor:
@@ -95,7 +96,7 @@ class Auditor:
                     action=call.method,
                     resource=resource_of(call),
                     result=call.code,
-                    peer=call.peer,
+                    peer=call.peer[:_MOST_CHARACTERS],
                 )
             )
 

@@ -41,7 +41,7 @@ class FailureCounter:
 
     def own_line(self, call: ServedCall) -> bool:
         """Whether the log has a line of this call; if not, it was counted."""
-        if call.code == "OK" or not _limited(call.principal):
+        if not _limited(call.principal) or call.code == "OK" or _may_have_changed(call):
             return True
         who = ("", call.address) if call.principal is None else (call.principal.name, "")
         if self._own[who] < OWN_LINES and self._own.total() < ALL_OWN_LINES:
@@ -89,6 +89,11 @@ class FailureCounter:
         self._own.clear()
         self._counted.clear()
         return taken
+
+
+def _may_have_changed(call: ServedCall) -> bool:
+    """Whether its caller gave up when the work had begun, which may be done."""
+    return call.code == "CANCELLED" and call.principal is not None and call.request is not None
 
 
 def _limited(principal: Principal | None) -> bool:

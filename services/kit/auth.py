@@ -100,6 +100,13 @@ def current_principal() -> Principal:
         raise Unauthenticated("no caller: this code runs outside of a call") from None
 
 
+def caller_name() -> str:
+    """The name of the caller of the RPC that is being served; empty for work that no call asked for."""
+    with contextlib.suppress(Unauthenticated):
+        return current_principal().name
+    return ""
+
+
 @contextlib.contextmanager
 def acting_as(principal: Principal) -> Iterator[None]:
     """Make `principal` the current one within the block."""

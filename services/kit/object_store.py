@@ -32,6 +32,8 @@ from minio.datatypes import Object
 from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
 
+from services.kit.auth import caller_name
+from services.kit.fair_queue import FairQueue
 from services.kit.flushing import FolderFlusher
 from services.kit.presigning import Signer, Validity
 
@@ -199,19 +201,20 @@ class BlockingObjectStore:
         *,
         suffix: str = "",
         content_type: str = "application/octet-stream",
+        damaged: bool = False,
     ) -> str:
         """Store bytes or a file under its hash unless it is there; returns `<prefix>/<sha256><suffix>`.
 
-        Old content is written again: it may be an orphan that is about to be deleted. The object is durable
-        when this returns.
+        Old content is written again: it may be an orphan that is about to be deleted; and so is an object
+        that is known to be damaged. The object is durable when this returns.
         """
         if isinstance(source, bytes):
             key = content_key(prefix, hashlib.sha256(source).hexdigest(), suffix)
-            if not self._is_fresh(key):
+            if damaged or not self._is_fresh(key):
                 self.put_bytes(key, source, content_type=content_type)
         else:
             key = content_key(prefix, sha256_of(source), suffix)
-            if not self._is_fresh(key):
+            if damaged or not self._is_fresh(key):
                 self.put_file(key, source, content_type=content_type)
         # Also what was there: whoever stored it may not have come so far.
         self.flush()
@@ -409,16 +412,18 @@ class BlockingObjectStore:
 
 
 class ObjectStore:
-    """The store for services: runs the blocking class in its own threads."""
+    """The store for services: runs the blocking class in its own threads, for which callers take turns."""
 
     def __init__(self, settings: ObjectStoreSettings, *, threads: int = 8) -> None:
         self.blocking = BlockingObjectStore(settings, connections=threads)
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="object-store")
+        self._turns = FairQueue(threads)
 
     async def _run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._executor, partial(call, *args, **kwargs)
-        )
+        async with self._turns.slot(caller_name()):
+            return await asyncio.get_running_loop().run_in_executor(
+                self._executor, partial(call, *args, **kwargs)
+            )
 
     async def close(self) -> None:
         """Wait for the threads and end them."""
@@ -452,13 +457,19 @@ class ObjectStore:
         *,
         suffix: str = "",
         content_type: str = "application/octet-stream",
+        damaged: bool = False,
     ) -> str:
         """Store bytes or a file under its hash unless it is there; returns `<prefix>/<sha256><suffix>`.
 
-        The object is durable when this returns.
+        One that is known to be damaged is written again. The object is durable when this returns.
         """
         return await self._run(
-            self.blocking.put_content, prefix, source, suffix=suffix, content_type=content_type
+            self.blocking.put_content,
+            prefix,
+            source,
+            suffix=suffix,
+            content_type=content_type,
+            damaged=damaged,
         )
 
     async def flush(self) -> None:
@@ -468,6 +479,16 @@ class ObjectStore:
     async def holds(self, key: str, size_bytes: int) -> bool:
         """Whether the object is there with that size, and bytes of all its chunks can be read."""
         return await self._run(self.blocking.holds, key, size_bytes)
+
+    async def has_its_hash(self, key: str) -> bool:
+        """Whether an object of content is there and has the bytes that its key names; reads all of it."""
+        digest = hashlib.sha256()
+        try:
+            async for chunk in self.stream(key):
+                digest.update(chunk)
+        except NotFound:
+            return False
+        return digest.hexdigest() in key
 
     async def get_bytes(self, key: str, *, max_bytes: int) -> bytes:
         """The whole object; OutOfRange, without reading it, if it is larger than `max_bytes`."""

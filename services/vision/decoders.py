@@ -1,16 +1,14 @@
 """Decodes files of strangers in confined processes, for servers: the parent's side. No torch."""
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
-from loupe.errors import Unauthenticated
 from loupe.image_files import Reason, UnusableImage
 from loupe.settings import setting
 
 from services.kit import machine
-from services.kit.auth import current_principal
+from services.kit.auth import caller_name
 from services.kit.confined_pool import ConfinedPool, Crashed, Interrupted, Read, TookTooLong
 
 MIB = 2**20
@@ -87,7 +85,7 @@ class Decoders:
         Raises UnusableImage; NotDecoded where it was not the bytes alone that decided.
         """
         try:
-            answer = await self._pool.work(_caller(), {"work": work, **order}, read)
+            answer = await self._pool.work(caller_name(), {"work": work, **order}, read)
         except TookTooLong as error:
             raise NotDecoded(
                 Reason.TOO_SLOW,
@@ -107,10 +105,3 @@ class Decoders:
             kind = NotDecoded if reason is Reason.TOO_MUCH_MEMORY else UnusableImage
             raise kind(reason, unusable["message"])
         return answer
-
-
-def _caller() -> str:
-    """Whose turn is used. Work that no call asked for has turns of its own."""
-    with suppress(Unauthenticated):
-        return current_principal().name
-    return ""

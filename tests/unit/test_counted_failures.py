@@ -14,6 +14,7 @@ def call(
     address: str = "10.0.0.1",
     principal: Principal | None = None,
     method: str = "loupe.A/B",
+    request: object = None,
 ) -> ServedCall:
     return ServedCall(
         method=method,
@@ -22,7 +23,7 @@ def call(
         code=code,
         peer=f"ipv4:{address}:5000",
         address=address,
-        request=None,
+        request=request,
         answer=None,
         facts={},
     )
@@ -98,3 +99,16 @@ async def test_counts_that_cannot_be_written_stay() -> None:
     with pytest.raises(ConnectionError):
         await counter.record(away)
     assert [line.resource for line in await lines_of(counter)] == ["count=1"]
+
+
+async def test_a_change_whose_caller_gave_up_is_never_only_counted() -> None:
+    """It may be done: who deletes data paths after fifty refused calls must not do so without their names."""
+    counter = FailureCounter()
+    engineer = Principal("users/a", Role.ENGINEER, "t")
+    for _ in range(2 * OWN_LINES):
+        counter.own_line(call("PERMISSION_DENIED", principal=engineer))
+    assert counter.own_line(call("CANCELLED", principal=engineer, request=AuditEntry()))
+    assert not counter.own_line(call("CANCELLED", principal=engineer))
+    for _ in range(2 * OWN_LINES):
+        counter.own_line(call())
+    assert not counter.own_line(call("CANCELLED", request=AuditEntry()))

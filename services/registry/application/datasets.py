@@ -370,7 +370,8 @@ class DataCatalogue:
         async with self._sessions.begin() as session:
             key, revision = await DataPaths(session).lock_listing(dataset, path)
             kept = await Snapshots(session).of_revision(key, revision, dataset, path)
-        if kept is not None and await self._has_manifest(kept):
+        # One that is lost or damaged is written again, as long as the listing is the same.
+        if kept and await self._store.has_its_hash(content_key("manifests", kept.sha256, ".jsonl")):
             return kept
         with await asyncio.to_thread(ManifestFile) as manifest:
             async with self._sessions.begin() as session:
@@ -385,7 +386,11 @@ class DataCatalogue:
                 )
             # The object first: its row says that it is complete.
             await self._store.put_content(
-                "manifests", manifest.path, suffix=".jsonl", content_type="application/jsonl"
+                "manifests",
+                manifest.path,
+                suffix=".jsonl",
+                content_type="application/jsonl",
+                damaged=kept is not None and kept.sha256 == manifest.sha256,
             )
         async with self._sessions.begin() as session:
             again, _ = await DataPaths(session).lock_listing(dataset, path)
@@ -398,14 +403,6 @@ class DataCatalogue:
             now = await database_time(session)
             new = Snapshot(dataset, path, manifest.sha256, manifest.code_counts, now)
             return await Snapshots(session).put(key, revision, new)
-
-    async def _has_manifest(self, snapshot: Snapshot) -> bool:
-        """Whether its object is there; a lost one is written again, as long as the listing is the same."""
-        key = content_key("manifests", snapshot.sha256, ".jsonl")
-        try:
-            return await self._store.holds(key, (await self._store.stat(key)).size_bytes)
-        except NotFound:
-            return False
 
     async def _is_usable(self, sha256: str, known: Verified | None, *, has_arrived: bool) -> bool:
         """Whether an import need not upload this object. What is listed is looked at too: it may be lost."""

@@ -122,7 +122,8 @@ class Accounts:
         return None if found is None else found[0].expire_time
 
     async def record(self, entry: AuditEntry) -> None:
-        """Append to the audit log."""
+        """Append to the audit log; a text that is too long is refused."""
+        refuse(entry.faults())
         async with self._sessions.begin() as session:
             await AuditLog(session).add([entry])
 

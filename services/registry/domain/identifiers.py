@@ -64,20 +64,20 @@ def sha256_faults(value: str, field: str) -> list[Violation]:
     ]
 
 
+def length_faults(value: str, field: str, max_characters: int) -> list[Violation]:
+    """Whether `value` is too long; empty if it is not."""
+    if len(value) <= max_characters:
+        return []
+    told = sentence(
+        "the text has {length} characters; shorten it to {limit}", length=len(value), limit=max_characters
+    )
+    return [Violation(field, "TOO_LONG", told)]
+
+
 def text_faults(value: str, field: str, max_characters: int = MAX_TEXT_CHARACTERS) -> list[Violation]:
     """Why `value` cannot be stored as a text; empty if it can."""
-    if len(value) > max_characters:
-        return [
-            Violation(
-                field,
-                "TOO_LONG",
-                sentence(
-                    "the text has {length} characters; shorten it to {limit}",
-                    length=len(value),
-                    limit=max_characters,
-                ),
-            )
-        ]
+    if too_long := length_faults(value, field, max_characters):
+        return too_long
     # PostgreSQL cannot store NUL; of the other control characters only line breaks and tabs are useful.
     if any(
         unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\t\r" for character in value

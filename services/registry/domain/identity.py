@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 from loupe.errors import InvalidArgument, Unauthenticated, Violation
 from loupe.translation import joined, sentence
 
-from services.registry.domain.identifiers import id_faults, text_faults
+from services.registry.domain.identifiers import id_faults, length_faults, text_faults
 
 DEFAULT_TOKEN_LIFE = timedelta(days=90)
 MAX_TOKEN_LIFE = timedelta(days=3660)
 MAX_REQUEST_ID_CHARACTERS = 64
+MAX_AUDIT_TEXT_CHARACTERS = 500
 SESSION_LIFE = timedelta(hours=12)
 """One shift."""
 
@@ -271,3 +272,12 @@ class AuditEntry:
     # None until it is stored.
     time: datetime | None = None
     id: int = 0
+
+    def faults(self) -> list[Violation]:
+        """Why it cannot be stored: a page of entries must fit into a message, whoever wrote them."""
+        texts = ("principal", "action", "resource", "result", "peer")
+        return [
+            fault
+            for field in texts
+            for fault in length_faults(getattr(self, field), f"entry.{field}", MAX_AUDIT_TEXT_CHARACTERS)
+        ]

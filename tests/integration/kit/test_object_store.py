@@ -19,6 +19,7 @@ from loupe.errors import Internal, NotFound, OutOfRange, Unavailable
 from loupe.settings import load
 
 from deploy.embedded.seaweed import ObjectStoreSettings as Embedded
+from services.kit.auth import Principal, Role, acting_as
 from services.kit.flushing import FolderFlusher
 from services.kit.object_store import BlockingObjectStore, ObjectStore, ObjectStoreSettings
 from tests.support.waiting import DEADLINE_S
@@ -41,6 +42,30 @@ async def test_bytes_come_back(store: ObjectStore) -> None:
     stat = await store.stat("a/b")
     assert (stat.size_bytes, stat.content_type) == (5, "text/plain")
     assert list(store.blocking.keys("a/")) == ["a/b"]
+
+
+async def test_one_caller_does_not_hold_up_another(store: ObjectStore) -> None:
+    """Thousands of looks of one user's plan took a minute, and everybody else's import stood behind them."""
+    await store.put_bytes("turns/a", b"a")
+    with acting_as(Principal("users/many", Role.ENGINEER, "t")):
+        many = [asyncio.create_task(store.stat("turns/a")) for _ in range(2000)]
+    await asyncio.sleep(0)
+    with acting_as(Principal("users/few", Role.ENGINEER, "t")):
+        await store.stat("turns/a")
+    assert sum(look.done() for look in many) < len(many) // 2
+    await asyncio.gather(*many)
+
+
+async def test_content_is_known_by_its_hash(store: ObjectStore) -> None:
+    """Other bytes of the same size are not what was stored, and what is known to be damaged is replaced."""
+    key = await store.put_content("hashed", b"hello")
+    assert await store.has_its_hash(key)
+    await store.put_bytes(key, b"olleh")
+    assert not await store.has_its_hash(key)
+    assert await store.put_content("hashed", b"hello", damaged=True) == key
+    assert await store.has_its_hash(key)
+    await store.delete(key)
+    assert not await store.has_its_hash(key)
 
 
 async def test_a_missing_object_is_not_found(store: ObjectStore, tmp_path: Path) -> None:

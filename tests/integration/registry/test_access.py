@@ -313,6 +313,18 @@ async def test_a3_an_entry_that_a_process_tells_names_that_process(registry: Reg
     assert (own.resource, own.reporter) == (user, "")
 
 
+async def test_no_entry_of_the_audit_log_is_too_long_to_be_read(registry: Registry) -> None:
+    """A page of a worker's made-up entries would be larger than a message, and no one could delete them."""
+    worker = registry.caller(token_of("trainer", registry.environment["LOUPE_SERVICE_TOKENS_DIR"]))
+    for field in ("principal", "action", "resource", "result", "peer"):
+        entry = identity_pb2.AuditEntry(**{field: "缺" * 501})
+        with pytest.raises(InvalidArgument) as refused:
+            await worker.identity.RecordAuditEntry(identity_service_pb2.RecordAuditEntryRequest(entry=entry))
+        assert [(one.field, one.reason) for one in refused.value.violations] == [
+            (f"entry.{field}", "TOO_LONG")
+        ]
+
+
 async def test_users_have_roles_that_can_be_had(registry: Registry) -> None:
     """A2: SERVICE and WORKER are no person's, and no role is no user."""
     for role in (

@@ -98,11 +98,18 @@ async def test_a_lost_manifest_is_written_again(
     request = dataset_service_pb2.SnapshotDataPathRequest(name=importer.path)
     pinned = await importer.caller.data.SnapshotDataPath(request)
     key = f"manifests/{pinned.sha256}.jsonl"
+    data = store.get_bytes(key, max_bytes=2**20)
     store.delete(key)
     finding = (await check(registry.admin))[1][key]
     assert (finding.kind, finding.resource) == (Finding.KIND_MISSING, importer.path)
     assert await importer.caller.data.SnapshotDataPath(request) == pinned
-    assert key not in (await check(registry.admin))[1]
+    # Its row has no size: empty, cut short, other bytes.
+    for damaged in (b"", data[:-1], bytes(len(data))):
+        store.put_bytes(key, damaged)
+        assert (await check(registry.admin))[1][key].kind == Finding.KIND_CORRUPT
+        assert await importer.caller.data.SnapshotDataPath(request) == pinned
+        assert store.get_bytes(key, max_bytes=2**20) == data
+        assert key not in (await check(registry.admin))[1]
 
 
 async def test_objects_without_a_row_are_told_and_not_lost(

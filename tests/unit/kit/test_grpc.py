@@ -27,10 +27,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from client.update_translations import product_modules
 from deploy.embedded.readiness import serves_grpc
 from services.kit.auth import Principal, Role
-from services.kit.grpc_server import GrpcServer, Service
+from services.kit.grpc_server import GrpcServer, ServedCall, Service
 from tests.support.http2 import http2
 from tests.support.repository import files
-from tests.support.waiting import DEADLINE_S
+from tests.support.waiting import DEADLINE_S, eventually
 
 from .echo_service import NAME, EchoServicer, EchoStub, Text, add_to_server, descriptor
 
@@ -203,6 +203,37 @@ async def test_every_call_is_logged_once_with_caller_code_and_time(
         if r.message == "call"
     ]
     assert told == [(f"/{NAME}/Say", "OK", "viewer"), (f"/{NAME}/Release", "PERMISSION_DENIED", "viewer")]
+
+
+async def test_what_was_done_is_observed_although_the_caller_gives_up() -> None:
+    """A3: who cancels in the moment between the change and its line in the audit log hid the change."""
+    began, goes_on, observed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    codes: list[str] = []
+
+    async def observe(call: ServedCall) -> None:
+        began.set()
+        await goes_on.wait()
+        codes.append(call.code)
+        observed.set()
+
+    service = Service(servicer := EchoServicer(), add_to_server, descriptor())
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        GrpcServer([service], verifier=Tokens(), address="127.0.0.1:0", observer=observe) as server,
+        connect(f"127.0.0.1:{server.port}", lambda: "admin") as channel,
+    ):
+        call = asyncio.ensure_future(EchoStub(channel).Say(Text(value="hi")))
+        await began.wait()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await call
+        # The server sees the cancellation before another call on the same connection.
+        again = asyncio.ensure_future(EchoStub(channel).Say(Text(value="again")))
+        await eventually(lambda: servicer.attempts == 2)
+        goes_on.set()
+        await again
+        await observed.wait()
+    assert codes == ["OK", "OK"]
 
 
 async def test_calls_between_the_processes_are_logged_only_when_they_fail(
