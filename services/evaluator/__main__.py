@@ -8,7 +8,6 @@ from loupe import settings as loupe_settings
 from loupe.rpc.channel import connect
 
 from services.audit import Auditor
-from services.evaluator import consumers
 from services.evaluator.application.collecting import FOLDERS
 from services.evaluator.application.comparing import Comparisons
 from services.evaluator.application.drilldown import DrillDown
@@ -17,6 +16,7 @@ from services.evaluator.application.leaderboards import Leaderboards
 from services.evaluator.application.pictures import Pictures
 from services.evaluator.application.relabelling import RelabelMarks
 from services.evaluator.application.reports import Reports
+from services.evaluator.consumers import consumers
 from services.evaluator.server.services import services
 from services.evaluator.settings import Settings
 from services.evaluator.storage import inventory
@@ -68,10 +68,8 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     picture_store = PictureStore(store, decoders)
     pictures = Pictures(picture_store)
     _sweep(process, database, store, picture_store)
-    process.background(
-        "deleted tasks", lambda: consumers.follow_deleted_tasks(messaging, database.sessions, reports)
-    )
-    process.background("releases", lambda: consumers.follow_releases(messaging, database.sessions, reports))
+    for name, consumer in consumers(messaging, database.sessions, reports).items():
+        process.background(name, consumer.run)
     check = StorageCheck(database.sessions, store, messaging, objects=inventory.objects())
     samples = DrillDown(
         reports=reports,

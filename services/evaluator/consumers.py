@@ -1,8 +1,7 @@
 """Consumers of the events of other services."""
 
-import asyncio
+from collections.abc import Mapping
 
-from loupe.errors import NotFound
 from loupe.events.v1 import events_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,10 +9,6 @@ from services.evaluator.application.reports import Reports
 from services.kit.consumer import Consumer
 from services.kit.database import DatabaseSessions
 from services.kit.messaging import Message, Messaging
-
-DURABLE = "evaluator-deleted-tasks"
-RELEASES_DURABLE = "evaluator-releases"
-_STREAM_POLL_S = 1.0
 
 
 class DeletedTasks:
@@ -41,38 +36,20 @@ class Releases:
         await self._reports.release(session, version.task, version.name)
 
 
-async def follow_deleted_tasks(messaging: Messaging, sessions: DatabaseSessions, reports: Reports) -> None:
-    """Consume until cancelled; run it with `Process.background`."""
-    await _follow(
-        Consumer(
-            messaging,
-            sessions,
-            stream="TASKS",
-            durable=DURABLE,
-            filter_subject="loupe.tasks.*.state",
-            handler=DeletedTasks(reports),
+def consumers(messaging: Messaging, sessions: DatabaseSessions, reports: Reports) -> Mapping[str, Consumer]:
+    """What the evaluator follows, each by its name; `run` them in the background."""
+    return {
+        name: Consumer(
+            messaging, sessions, stream=stream, durable=durable, filter_subject=subject, handler=handler
         )
-    )
-
-
-async def follow_releases(messaging: Messaging, sessions: DatabaseSessions, reports: Reports) -> None:
-    """Consume until cancelled; run it with `Process.background`."""
-    await _follow(
-        Consumer(
-            messaging,
-            sessions,
-            stream="MODELS",
-            durable=RELEASES_DURABLE,
-            filter_subject="loupe.models.*.released",
-            handler=Releases(reports),
+        for name, stream, durable, subject, handler in (
+            (
+                "deleted tasks",
+                "TASKS",
+                "evaluator-deleted-tasks",
+                "loupe.tasks.*.state",
+                DeletedTasks(reports),
+            ),
+            ("releases", "MODELS", "evaluator-releases", "loupe.models.*.released", Releases(reports)),
         )
-    )
-
-
-async def _follow(consumer: Consumer) -> None:
-    while True:
-        try:
-            await consumer.run()
-        except NotFound:
-            # Another service makes the stream, and may start after this one.
-            await asyncio.sleep(_STREAM_POLL_S)
+    }

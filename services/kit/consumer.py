@@ -70,7 +70,10 @@ class Consumer:
         self._backoff = backoff
 
     async def run(self) -> None:
-        """Consume until cancelled; for `background`. It waits while PostgreSQL or NATS is unavailable."""
+        """Consume until cancelled; for `background`.
+
+        It waits while PostgreSQL or NATS is unavailable, and until another service has made the stream.
+        """
         failures = 0
         forget_at_s = 0.0
         while True:
@@ -84,7 +87,7 @@ class Consumer:
                     forget_at_s = now_s + self._FORGET_EVERY_S
                 await self._consume(until_s=forget_at_s)
             except LoupeError as error:
-                if not error.transient:
+                if not error.transient and error.reason != "STREAM_NOT_FOUND":
                     raise
                 failures += 1
                 if failures == 1:

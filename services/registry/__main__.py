@@ -35,7 +35,7 @@ from services.registry.application.models import ModelCatalogue
 from services.registry.application.overlap import Overlaps
 from services.registry.application.question_banks import BankCatalogue
 from services.registry.application.sessions import LogIns, SlowHash
-from services.registry.consumers import ReleaseConsumer, ensure_streams
+from services.registry.consumers import ensure_streams, release_consumer
 from services.registry.server.services import services
 from services.registry.settings import Settings
 from services.registry.storage import inventory
@@ -73,7 +73,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     signals = await process.enter(Signals(settings.database_url))
     relay = Relay(database, messaging, signals, stored_in=settings.streams.unflushed_folder)
     process.background("outbox relay", relay.run)
-    process.background("release consumer", ReleaseConsumer(messaging, database.sessions).run)
+    process.background("release consumer", release_consumer(messaging, database.sessions).run)
     data = DataCatalogue(database.sessions, store, inspector)
     data_bin = DataBin(database.sessions, timedelta(days=settings.data_bin_days))
     _collect(process, database, store, data_bin)

@@ -72,7 +72,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     )
     relay = Relay(database, messaging, signals, stored_in=settings.streams.unflushed_folder)
     process.background("outbox relay", relay.run)
-    process.background("releases", consumers.ReleasedConsumer(messaging, database.sessions).run)
+    process.background("releases", consumers.released_consumer(messaging, database.sessions).run)
     process.background("bank runs", every(_BANK_RUNS_S, AutomaticRuns(dependencies).run_due))
     process.background("sweeper", every(_SWEEP_S, Leases(dependencies).sweep))
     collector = CandidateCollector(dependencies, objects)

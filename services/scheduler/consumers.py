@@ -1,9 +1,7 @@
 """Events that the scheduler consumes (numbered releases, R1), and the streams that it publishes to."""
 
-import asyncio
 import logging
 
-from loupe.errors import NotFound
 from loupe.events.v1 import events_pb2
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -20,7 +18,6 @@ from services.scheduler.wire.values import id_of
 _log = logging.getLogger(__name__)
 
 _DAY_S = 86_400.0
-_POLL_S = 1.0
 
 
 async def ensure_streams(messaging: Messaging, settings: StreamSettings, *, loss_bytes: int) -> None:
@@ -65,25 +62,13 @@ async def released(session: AsyncSession, message: Message) -> None:
     )
 
 
-class ReleasedConsumer:
+def released_consumer(messaging: Messaging, sessions: DatabaseSessions) -> Consumer:
     """Consumes numbered releases, in case the answer of the direct call was lost."""
-
-    def __init__(self, messaging: Messaging, sessions: DatabaseSessions) -> None:
-        self._consumer = Consumer(
-            messaging,
-            sessions,
-            stream="MODELS",
-            durable="scheduler-releases",
-            filter_subject="loupe.models.*.released",
-            handler=released,
-        )
-
-    async def run(self) -> None:
-        """Consume for ever. The registry creates the stream; until then there is nothing to consume."""
-        while True:
-            try:
-                await self._consumer.run()
-            except NotFound as error:
-                if error.reason != "STREAM_NOT_FOUND":
-                    raise
-                await asyncio.sleep(_POLL_S)
+    return Consumer(
+        messaging,
+        sessions,
+        stream="MODELS",
+        durable="scheduler-releases",
+        filter_subject="loupe.models.*.released",
+        handler=released,
+    )

@@ -8,8 +8,9 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from loupe import names
 from loupe.client import pages
 from loupe.commands.session import Session, limit_option, remote
+from loupe.errors import LoupeError
 from loupe.evaluator.v1 import leaderboard_pb2, leaderboard_service_pb2
-from loupe.language import pick
+from loupe.language import pick, translated
 from loupe.registry.v1 import question_bank_pb2, question_bank_service_pb2
 from loupe.rendering import enum_word, estimate, facts, figure, judged, local_time, message_json, table
 from loupe.scheduler.v1 import bank_run_pb2, task_pb2, task_service_pb2
@@ -17,6 +18,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 _SHOWN_REVISIONS = 20
+_SHOWN_TRAININGS = 100
 
 _datasets = click.option(
     "--dataset", "datasets", multiple=True, metavar="NAME", help="All data paths of a dataset. Repeatable."
@@ -82,7 +84,8 @@ async def create(  # noqa: PLR0913 -- what a bank is made of
 ) -> None:
     """Make BANK of the present listings of data paths, as its revision 1.
 
-    Data that versions were trained with is taken, and the versions are named: the bank tests others.
+    Data that versions were trained with is taken, and so is that of trainings that wait or run. They are
+    named: the bank tests others.
 
     \b
     Examples:
@@ -107,7 +110,7 @@ async def create(  # noqa: PLR0913 -- what a bank is made of
             ),
         )
     )
-    session.out.answer(message_json(made), _facts(made))
+    await _answer(session, made)
 
 
 @banks.command("revise", short_help="Freeze the present data as the next revision.")
@@ -129,7 +132,7 @@ async def revise(session: Session, bank: str, datasets: tuple[str, ...], paths: 
     revised = await session.client.banks.CreateQuestionBankRevision(
         question_bank_service_pb2.CreateQuestionBankRevisionRequest(parent=_name(bank), data_paths=chosen)
     )
-    session.out.answer(message_json(revised), _facts(revised))
+    await _answer(session, revised)
 
 
 @banks.command("list", short_help="List question banks.")
@@ -188,6 +191,7 @@ async def show(session: Session, bank: str) -> None:
     )
     listing = session.client.banks.ListQuestionBankRevisions
     revisions = [item async for item in pages(listing, request, "revisions", limit=_SHOWN_REVISIONS)]
+    trainings = await _trainings(session, found)
     rows = [
         (
             str(revision.number),
@@ -200,8 +204,12 @@ async def show(session: Session, bank: str) -> None:
     ]
     columns = ("REVISION", "SAMPLES", "DATA PATHS", "BY", "MADE")
     session.out.answer(
-        {"questionBank": message_json(found), "revisions": [message_json(one) for one in revisions]},
-        Group(_facts(found), "", table(*columns, rows=rows, right=("REVISION", "SAMPLES"))),
+        {
+            "questionBank": message_json(found),
+            "revisions": [message_json(one) for one in revisions],
+            "trainings": _names(trainings),
+        },
+        Group(_facts(found, trainings), "", table(*columns, rows=rows, right=("REVISION", "SAMPLES"))),
     )
 
 
@@ -236,7 +244,7 @@ async def update(session: Session, /, bank: str, **options: Any) -> None:  # noq
             update_mask=FieldMask(paths=sorted(given)),
         )
     )
-    session.out.answer(message_json(updated), _facts(updated))
+    await _answer(session, updated)
 
 
 @banks.command("archive", short_help="Hide a question bank, or bring it back.")
@@ -396,7 +404,30 @@ def _runs(bank: question_bank_pb2.QuestionBank) -> str:
     return f"{' and '.join(when)}, on {names.short(bank.compute_resource) or 'the resource of the training'}"
 
 
-def _facts(bank: question_bank_pb2.QuestionBank) -> RenderableType:
+async def _trainings(session: Session, bank: question_bank_pb2.QuestionBank) -> list[task_pb2.Task] | None:
+    """The newest trainings that wait or run with data paths of the bank; None where nobody answers that."""
+    request = task_service_pb2.ListTasksRequest(page_size=_SHOWN_TRAININGS, training_with_bank=bank.name)
+    try:
+        return list((await session.client.tasks.ListTasks(request)).tasks)
+    except LoupeError as error:
+        # The bank is made or changed all the same.
+        why = error.message
+        session.out.say(
+            translated("trainings under way with data paths of the bank are unknown: {why}", why=why)
+        )
+        return None
+
+
+async def _answer(session: Session, bank: question_bank_pb2.QuestionBank) -> None:
+    trainings = await _trainings(session, bank)
+    session.out.answer({**message_json(bank), "trainings": _names(trainings)}, _facts(bank, trainings))
+
+
+def _names(trainings: Sequence[task_pb2.Task] | None) -> list[str] | None:
+    return None if trainings is None else [task.name for task in trainings]
+
+
+def _facts(bank: question_bank_pb2.QuestionBank, trainings: Sequence[task_pb2.Task] | None) -> RenderableType:
     revision = bank.revision
     told = facts(
         {
@@ -411,7 +442,11 @@ def _facts(bank: question_bank_pb2.QuestionBank) -> RenderableType:
             "data": "\n".join(revision.snapshots),
         }
     )
-    if not bank.trained_versions:
-        return told
     versions = ", ".join(names.short(version) for version in bank.trained_versions)
-    return Group(told, Text(f"trained with data paths of the bank: {versions}", style="yellow"))
+    tasks = ", ".join(f"{names.short(task.name)} ({task.training.model_name})" for task in trainings or ())
+    warnings = []
+    if versions:
+        warnings.append(translated("trained with data paths of the bank: {versions}", versions=versions))
+    if tasks:
+        warnings.append(translated("trainings under way with data paths of the bank: {tasks}", tasks=tasks))
+    return Group(told, *(Text(warning, style="yellow") for warning in warnings))

@@ -100,7 +100,7 @@ async function offeredToNoTraining({ person, page, t, words, id, dataset, shoot 
   await page.getByRole("textbox", { name: t.wizard.modelName }).fill(`of-${id}`);
   await person.choose(t.wizard.image, "Surface defect classification");
   await person.choose(t.common.environment, "Cell array");
-  await person.button(t.common.next).click();
+  await person.next.click();
   const offered = page.getByRole("combobox", { name: t.wizard.addPath, exact: true });
   await offered.click();
   const list = page.locator(".ant-select-dropdown:visible");

@@ -2,24 +2,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Schemas } from "../src/api/client";
-import { expect, named, test, type Person } from "./fixtures";
+import { expect, test, type Person } from "./fixtures";
 import { FOLDER } from "./stack";
-
-async function importPanels(person: Person, dataset: string): Promise<void> {
-  const { page, t } = person;
-  await page.goto("/datasets");
-  await person.button(t.datasets.import).first().click();
-  const form = page.getByRole("dialog");
-  await form.getByRole("combobox", { name: t.datasets.dataset }).fill(dataset);
-  await form.getByRole("combobox", { name: t.wizard.path }).fill("line-1");
-  const asked = page.waitForEvent("filechooser");
-  await form.getByRole("button", { name: named(t.datasets.chooseFolder) }).click();
-  await (await asked).setFiles(join(FOLDER, person.language, "panels"));
-  const primary = form.locator(".ant-modal-footer .ant-btn-primary");
-  await primary.click();
-  await expect(primary).toHaveText(named(t.common.close));
-  await primary.click();
-}
 
 /** Submits a training whose loss is no number after a few steps; nothing is augmented. */
 async function submit({ page, language }: Person, dataset: string): Promise<string> {
@@ -49,7 +33,7 @@ test("a training that fails", async ({ page, person, language }) => {
   test.setTimeout(1_800_000);
   const { t } = person;
   const dataset = `failure-${language}`;
-  await importPanels(person, dataset);
+  await person.importFolder(join(FOLDER, language, "panels"), dataset);
   const name = await submit(person, dataset);
   await page.goto(`/${name}`);
   const failure = page.locator(".ant-alert-error");

@@ -71,6 +71,11 @@ export class Person {
     return this.page.getByRole("button", { name: named(name) });
   }
 
+  /** The wizard's button, as soon as a step is checked: while it loads it takes no click. */
+  get next(): Locator {
+    return this.button(this.t.common.next).and(this.page.locator(":not(.ant-btn-loading)"));
+  }
+
   menu(name: string): Locator {
     return this.page.getByRole("navigation").getByRole("link", { name, exact: true });
   }

@@ -59,7 +59,7 @@ test("the main job", async ({ page, person, language }) => {
       taken += 1;
       return person.shoot(`story-${language}-${String(taken).padStart(2, "0")}-${name}`, how);
     },
-    next: person.button(person.t.common.next),
+    next: person.next,
   };
   await test.step("import a folder that is chosen", () => importByChoosing(story));
   await test.step("import a folder that is dropped", () => importByDropping(story));

@@ -74,7 +74,7 @@ test.describe("without an answer", () => {
     await page.goto("/new");
     await name.fill("typed-before-the-end");
     await context.clearCookies();
-    await person.button(t.common.next).click();
+    await person.next.click();
     const again = page.getByRole("dialog", { name: t.states.signedOut });
     await again.locator('input[autocomplete="username"]').fill(USER);
     await again.locator('input[autocomplete="current-password"]').fill(NEW_PASSWORD);

@@ -1,6 +1,7 @@
 """Reports: stored whole, read with their figures, listed (E1, E2)."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -105,12 +106,15 @@ class Reports:
 
         A report of an earlier lease of the job is replaced: its worker lost the lease before the result was
         recorded (T6). The transaction stays open while the samples arrive, so that nobody sees a part of
-        them; the inserted row makes a second call for the same job wait.
+        them; the inserted row makes a second call for the same job wait, and a release of the training that
+        is judged waits too.
         """
         async with self._sessions.begin() as session:
             rows = ReportRows(session)
             if await rows.is_deleted_task(header.task):
                 raise LeaseLost(f"{header.task} was deleted; its report is not accepted", task=header.task)
+            if header.training_task:
+                header = replace(header, model_version=await rows.version_of(header.training_task))
             tally = Tally(header.code_list, header.confidence_threshold)
             report = EvaluationReport(uuid4(), header, await database_time(session), tally.counts())
             existing = await self._claim(rows, report)
@@ -123,8 +127,6 @@ class Reports:
                 await SampleRows(session).copy(report.id, ordinal, batch)
                 ordinal += len(batch)
             await rows.set_counts(report.id, tally.counts())
-            if header.training_task:
-                await rows.name_version(report.id, header.training_task)
             await find_suspects(session, report.id)
             return MeasuredReport.of(await existing_report(session, report.id))
 

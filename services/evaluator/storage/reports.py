@@ -1,6 +1,6 @@
 """Reports in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
@@ -145,19 +145,21 @@ class ReportRows:
             sa.update(report_table).where(report_table.c.id == report_id).values(**_counts(counts))
         )
 
-    async def name_version(self, report_id: UUID, training: str) -> None:
-        """If the training that a report judges was released since, the report is its version's (P8)."""
-        await self._lock_training(training)
+    async def version_of(self, training: str) -> str:
+        """The version that a training was released as, or empty; it is not released meanwhile (P8).
+
+        Call it before any row of a report is locked, as `release` does: else the two may wait for each other.
+        """
+        await self._lock_training(training, sa.func.pg_advisory_xact_lock_shared)
         released = released_training_table
-        await self._session.execute(
-            sa.update(report_table)
-            .where(report_table.c.id == report_id, report_table.c.training_task == released.c.task)
-            .values(model_version=released.c.model_version)
+        found = await self._session.scalar(
+            sa.select(released.c.model_version).where(released.c.task == training)
         )
+        return found or ""
 
     async def release(self, training: str, version: str) -> None:
         """The reports of a training are its version's, and so are those that arrive later (P8)."""
-        await self._lock_training(training)
+        await self._lock_training(training, sa.func.pg_advisory_xact_lock)
         await self._session.execute(
             insert(released_training_table)
             .values(task=training, model_version=version)
@@ -173,10 +175,10 @@ class ReportRows:
             .values(model_version=version)
         )
 
-    async def _lock_training(self, training: str) -> None:
+    async def _lock_training(self, training: str, lock: Callable[..., sa.ColumnElement[Any]]) -> None:
         # A release and a report that arrive together would not see each other's rows.
         key = sa.func.hashtextextended(f"training {training}", 0)
-        await self._session.execute(sa.select(sa.func.pg_advisory_xact_lock(key)))
+        await self._session.execute(sa.select(lock(key)))
 
     async def delete(self, report_id: UUID) -> None:
         """Delete the report; its samples and suspected labels are deleted with it."""

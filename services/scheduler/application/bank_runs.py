@@ -10,6 +10,7 @@ from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.application.submitting import Submissions
 from services.scheduler.domain.bank_run import BankRun, KeptBankRun, refusals_of
 from services.scheduler.domain.spec import BankRunDue, BankToRun, PredictionRequest
+from services.scheduler.domain.task import TaskNotFound
 from services.scheduler.storage.bank_runs import BankRuns
 from services.scheduler.storage.tasks import Tasks
 
@@ -52,14 +53,14 @@ class AutomaticRuns:
         )
         if not banks:
             return
-        training_id = due.task.removeprefix("tasks/")
         async with self._dependencies.sessions.begin() as session:
-            training = (await Tasks(session).get_many([training_id])).get(training_id)
+            try:
+                training = await Tasks(session).get(due.task.removeprefix("tasks/"))
+            except TaskNotFound:
+                # It was deleted since it was completed.
+                return
             tested = await BankRuns(session).tested(due.judged)
             revisions = await BankRuns(session).revisions(due.task)
-        if training is None:
-            # It was deleted since it was completed.
-            return
         for bank in banks:
             # The release was told again, or the training was tested with the same revision.
             if bank.name in tested or bank.revision in revisions:

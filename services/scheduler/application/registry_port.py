@@ -45,6 +45,10 @@ class RegistryPort(Protocol):
         """The question banks of an environment that run after each training, or each release (P8)."""
         ...
 
+    async def bank_paths(self, bank: str) -> Sequence[str]:
+        """The data paths of a question bank's current revision, or the named one; NotFound (P7)."""
+        ...
+
     async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> Mapping[str, CodeParts]:
         """The parts that a split cannot divide, by code, over all these data paths (D3, D9)."""
         ...

@@ -1,6 +1,7 @@
 """The submission of the wizard: ask the registry, examine, pin the data, store the task (rule W)."""
 
 import asyncio
+import contextlib
 import json
 import secrets
 from collections.abc import Mapping
@@ -21,7 +22,7 @@ from services.scheduler.domain.spec import (
     TrainingRequest,
     TrainingSpec,
 )
-from services.scheduler.domain.task import Task, TaskKind, TaskState
+from services.scheduler.domain.task import Task, TaskKind, TaskNotFound, TaskState
 from services.scheduler.domain.wizard.findings import ALL_STEPS, Examination
 from services.scheduler.domain.wizard.prediction import (
     check_training_overlap,
@@ -214,8 +215,10 @@ class Submissions:
         collection, _, task_id = name.partition("/")
         if collection != "tasks" or not task_id:
             return None
-        async with self._dependencies.sessions.begin() as session:
-            return (await Tasks(session).get_many([task_id])).get(task_id)
+        with contextlib.suppress(TaskNotFound):
+            async with self._dependencies.sessions.begin() as session:
+                return await Tasks(session).get(task_id)
+        return None
 
 
 async def _training_of(session: AsyncSession, version: ModelVersionFacts) -> Task:

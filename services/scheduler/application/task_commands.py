@@ -55,8 +55,15 @@ class TaskCommands:
         (view,) = await self._views([task])
         return view
 
-    async def page(self, wanted: TaskFilter, *, before: str, limit: int) -> list[TaskView[ListedTask]]:
-        """Tasks, newest first (T3)."""
+    async def page(
+        self, wanted: TaskFilter, *, before: str, limit: int, training_with_bank: str = ""
+    ) -> list[TaskView[ListedTask]]:
+        """Tasks, newest first (T3); with a question bank trainings under way with its data paths (P7)."""
+        if training_with_bank:
+            data_paths = await self._dependencies.registry.bank_paths(training_with_bank)
+            wanted = wanted.training_with(data_paths)
+            if not wanted.states:
+                return []
         return await self._views(await self._list.page(wanted, before=before, limit=limit))
 
     async def _views(self, tasks: list[AnyTask]) -> list[TaskView[AnyTask]]:

@@ -1,13 +1,16 @@
 """Tasks as users see them: one with its position in the queue, many by a filter (rules T3, T4)."""
 
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, Self, TypeVar
 
 from services.scheduler.domain.queue import QueuePosition
 from services.scheduler.domain.spec import PackageFormat, TrainingOverlap
 from services.scheduler.domain.task import TaskHead, TaskKind, TaskState
 
 AnyTask = TypeVar("AnyTask", bound=TaskHead)
+
+_UNDER_WAY = (TaskState.WAITING, TaskState.TRAINING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +57,15 @@ class TaskFilter:
     production_environment: str = ""
     kind: TaskKind | None = None
     tried_version: str = ""
+    # Trainings with any of them.
+    data_paths: tuple[str, ...] = ()
+
+    def training_with(self, data_paths: Sequence[str]) -> Self:
+        """Only trainings that wait or run, with any of the data paths. Without a state it keeps nothing."""
+        wanted = self.states or _UNDER_WAY if self.kind in (None, TaskKind.TRAINING) else ()
+        return replace(
+            self,
+            kind=TaskKind.TRAINING,
+            states=tuple(state for state in _UNDER_WAY if state in wanted),
+            data_paths=tuple(data_paths),
+        )

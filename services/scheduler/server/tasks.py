@@ -80,7 +80,10 @@ class TaskServicer(rpc_grpc.TaskServiceServicer):
         requested = paging.TASKS.page(request)
         (before,) = requested.after or ("",)
         views = await self._commands.page(
-            submissions.task_filter(request), before=before, limit=requested.limit
+            submissions.task_filter(request),
+            before=before,
+            limit=requested.limit,
+            training_with_bank=request.training_with_bank,
         )
         page = requested.cut(views, lambda view: (view.task.id,))
         return rpc.ListTasksResponse(

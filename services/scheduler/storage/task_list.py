@@ -45,6 +45,7 @@ class TaskList:
             "creator": wanted.creator,
             "environment": wanted.production_environment,
             "version": wanted.tried_version,
+            "data_paths": list(wanted.data_paths),
             "states": list(dict.fromkeys(states)),
             "part": part,
             "before": before or _AFTER_ALL,
@@ -81,7 +82,7 @@ def _page(source: str) -> sa.sql.selectable.TextualSelect:
         ORDER BY id DESC
         """  # noqa: S608 -- of constants
     )
-    arrays = [name for name in ("states", "grams") if f":{name}" in source]
+    arrays = [name for name in ("states", "grams", "data_paths") if f":{name}" in source]
     binds = (sa.bindparam(name, type_=sa.ARRAY(sa.Text)) for name in arrays)
     json = tasks.c.spec.type
     return statement.bindparams(*binds).columns(
@@ -110,11 +111,17 @@ def _newest(wanted: TaskFilter) -> str:
         (
             SELECT {", ".join(columns)}, id, model_name FROM tasks
             WHERE ({", ".join(columns)}, id) < ({bounds}, :before) AND ({", ".join(columns)}) >= ({bounds})
-                AND {_KIND[wanted.kind]}
+                AND {_kept(wanted)}
             ORDER BY {order} LIMIT :depth
         ) one
         """  # noqa: S608 -- of constants
     return f"unnest(:states) AS s (state) CROSS JOIN LATERAL ({_with_part(wanted, newest, order)}) one"
+
+
+def _kept(wanted: TaskFilter) -> str:
+    """A condition that no index orders."""
+    with_data = " AND spec -> 'data_paths' ?| :data_paths" if wanted.data_paths else ""
+    return _KIND[wanted.kind] + with_data
 
 
 def _with_part(wanted: TaskFilter, newest: str, order: str) -> str:
@@ -135,7 +142,7 @@ def _in_order(wanted: TaskFilter, condition: str, limit: str) -> str:
     return f"""
         (
             SELECT id, model_name FROM tasks
-            WHERE id < :before AND {condition} AND {_KIND[wanted.kind]} {given and f"AND {given}"}
+            WHERE id < :before AND {condition} AND {_kept(wanted)} {given and f"AND {given}"}
             ORDER BY id DESC LIMIT :{limit}
         ) one
         """  # noqa: S608 -- of constants

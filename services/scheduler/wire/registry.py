@@ -159,6 +159,15 @@ class RegistryClient:
             if not request.page_token:
                 return found
 
+    async def bank_paths(self, bank: str) -> list[str]:
+        """The data paths of a question bank's current revision, or the named one; NotFound (P7)."""
+        facts = await self._bank(bank)
+        if facts is None:
+            raise NotFound(
+                f"there is no question bank {bank[:200]}; list the question banks", resource=bank[:200]
+            )
+        return [one.data_path for one in facts.pinned]
+
     async def part_counts(self, data_paths: Sequence[str], codes: Sequence[str]) -> dict[str, CodeParts]:
         """The parts that a split cannot divide, by code, over all these data paths (D3, D9)."""
         request = dataset_service_pb2.CountPartsRequest(data_paths=data_paths, codes=codes)

@@ -1,17 +1,23 @@
 """ReportService over gRPC on a real PostgreSQL."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
+import sqlalchemy as sa
 from loupe.errors import Aborted, InvalidArgument, NotFound
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
 from loupe.events.v1 import events_pb2
 from loupe.registry.v1 import model_pb2
 from loupe.scheduler.v1 import task_pb2
 
-from services.evaluator.consumers import DeletedTasks
+from services.evaluator.consumers import DeletedTasks, Releases
+from services.evaluator.domain.report import SampleResult
+from services.evaluator.wire.reports import header_from
+from services.evaluator.wire.sample_results import result_from
 from services.kit.messaging import Message
 from tests.integration.evaluator.conftest import CODES, ReportServiceUnderTest, sample, set_aside
+from tests.support.waiting import eventually
 
 A, B, SPECIAL = CODES
 
@@ -382,6 +388,51 @@ async def test_reports_go_with_their_task_and_late_ones_are_refused(reports: Rep
     assert await reports.stub.GetReport(report_service_pb2.GetReportRequest(name=kept.name)) == kept
     with pytest.raises(Aborted):
         await reports.create([sample(1, A, A)], job="jobs/late", task="tasks/gone")
+
+
+async def test_p8_a_release_waits_for_a_report_that_replaces_another(reports: ReportServiceUnderTest) -> None:
+    """T6, P8: whoever replaces a report and whoever names it lock the training before its reports."""
+    fields = {"task": "tasks/test", "job": "jobs/replaced"}
+    judged = {"kind": report_pb2.REPORT_KIND_PREDICTION, "training_task": "tasks/training"}
+    await reports.create([sample(1, A, A)], fencing_token=1, **fields, **judged)
+    arriving, named = asyncio.Event(), asyncio.Event()
+
+    async def batches() -> AsyncIterator[list[SampleResult]]:
+        # The earlier report is deleted and its transaction is open.
+        arriving.set()
+        await named.wait()
+        yield [result_from(sample(1, A, B))]
+
+    header = report_service_pb2.CreateReportRequest.Header(
+        job=fields["job"],
+        fencing_token=2,
+        report=report_pb2.Report(
+            task=fields["task"], weights_sha256="ab" * 32, code_list=CODES, num_of_classes=2, **judged
+        ),
+    )
+    replacing = asyncio.ensure_future(reports.use_cases.create(header_from(header), batches()))
+    await arriving.wait()
+    releasing = asyncio.ensure_future(_release(reports, "tasks/training", "models/m/versions/v3.01"))
+    await eventually(lambda: _anybody_waits(reports))
+    named.set()
+    replaced, _ = await asyncio.gather(replacing, releasing)
+    report = await reports.stub.GetReport(
+        report_service_pb2.GetReportRequest(name=f"reports/{replaced.report.id}")
+    )
+    assert report.model_version == "models/m/versions/v3.01"
+
+
+async def _release(reports: ReportServiceUnderTest, training: str, version: str) -> None:
+    event = events_pb2.ModelVersionReleased(version=model_pb2.ModelVersion(name=version, task=training))
+    async with reports.database.sessions.begin() as session:
+        message = Message(subject="loupe.models.m.released", payload=event.SerializeToString())
+        await Releases(reports.use_cases)(session, message)
+
+
+async def _anybody_waits(reports: ReportServiceUnderTest) -> bool:
+    async with reports.database.sessions.begin() as session:
+        waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = "
+        return bool(await session.scalar(sa.text(f"{waits} current_database())")))
 
 
 async def test_the_pages_of_a_long_listing_give_each_sample_once(reports: ReportServiceUnderTest) -> None:

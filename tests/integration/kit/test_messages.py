@@ -346,6 +346,35 @@ async def test_a_consumer_hears_of_a_lone_message(
         await eventually(lambda: heard == ["warm", "m"])
 
 
+async def test_a_consumer_waits_for_a_stream_that_another_service_makes(
+    database: Database, nats_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Services start in any order."""
+    heard: list[str] = []
+
+    async def handle(_: AsyncSession, message: Message) -> None:
+        heard.append(message.subject)
+
+    async with await Messaging.connect(nats_url) as messaging:
+        one = Consumer(
+            messaging,
+            database.sessions,
+            stream="LATE",
+            durable="kit-late",
+            filter_subject="kit.late.>",
+            handler=handle,
+            backoff=QUICK,
+        )
+        with caplog.at_level("WARNING"):
+            async with running(one.run):
+                await eventually(
+                    lambda: "STREAM_NOT_FOUND" in [getattr(one, "reason", "") for one in caplog.records]
+                )
+                await ensure_stream(messaging, "LATE", ("kit.late.>",), max_age_s=3600)
+                await messaging.publish("kit.late.a", b"", message_id="1")
+                await eventually(lambda: heard == ["kit.late.a"])
+
+
 async def test_the_inbox_forgets_what_is_old(database: Database) -> None:
     async with database.sessions.begin() as session:
         assert not await inbox.already_handled(session, "c", "m")

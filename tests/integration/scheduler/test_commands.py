@@ -1,5 +1,6 @@
 """The client's commands for tasks, against a real scheduler."""
 
+import json
 import secrets
 from typing import Any
 
@@ -69,6 +70,25 @@ async def test_p7_a_prediction_on_training_data_must_be_acknowledged(bench: Any,
     ]
     assert task["prediction"]["trainingOverlap"]["affectedSampleCount"] == "12"
     assert "12 of 12 samples" in await command.text("task", task["name"])
+
+
+async def test_p7_who_makes_a_bank_is_told_of_trainings_with_its_data(bench: Any, command: Command) -> None:
+    """P7: in the reader's language, and a bank is made though the scheduler does not answer."""
+    task = await bench.submit()
+    bank, path = f"b-{secrets.token_hex(4)}", bench.data_path.removeprefix("datasets/").replace("/paths", "")
+    made = await command.json("banks", "create", bank, "--environment", "demo-fab-cell-array", "--path", path)
+    assert task.name in made["trainings"]
+    assert f"{task.name.removeprefix('tasks/')} ({task.training.model_name})" in await command.text(
+        "banks", "show", bank
+    )
+    assert "正在等待或运行" in await command.text("banks", "show", bank, "--lang", "zh")
+    alone = Command({**command.environ, "LOUPE_SCHEDULER_ADDRESS": "127.0.0.1:9"})
+    shown = await alone("banks", "show", bank, "--json")
+    assert shown.exit_code == 0, shown.stderr
+    assert json.loads(shown.stdout)["trainings"] is None
+    assert "unknown" in shown.stderr
+    await command.text("banks", "archive", bank)
+    await command.text("delete", task.name)
 
 
 async def test_w_a_submission_that_names_nothing_known_is_refused(

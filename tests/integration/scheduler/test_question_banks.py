@@ -5,7 +5,7 @@ import secrets
 from typing import Any
 
 import pytest
-from loupe.errors import InvalidArgument
+from loupe.errors import InvalidArgument, NotFound
 from loupe.events.v1 import events_pb2
 from loupe.registry.v1 import model_pb2, question_bank_pb2, question_bank_service_pb2
 from loupe.scheduler.v1 import bank_run_pb2, task_pb2, task_service_pb2
@@ -77,6 +77,45 @@ async def test_p7_a_training_with_data_of_a_bank_is_refused_by_its_name(bench: B
     assert list(draft.task.training.data_paths) == list(draft.locked_data_paths) == [other]
     checked = await bench.engineer.tasks.ValidateTask(task_service_pb2.ValidateTaskRequest(task=draft.task))
     assert [(one.reason, one.warning) for one in checked.findings] == [("PARENT_PATH_IN_BANK", True)]
+
+
+async def test_p7_trainings_under_way_with_data_of_a_bank_are_told(bench: Bench) -> None:
+    """P7: no version names them yet; who makes the bank must know that one will."""
+    path, other = await a_path(bench), await a_path(bench)
+    waiting = await bench.submit(data_paths=[other, path])
+    apart = await bench.submit(data_paths=[other])
+    deleted = await bench.submit(data_paths=[path])
+    await bench.engineer.tasks.DeleteTask(task_service_pb2.DeleteTaskRequest(name=deleted.name))
+    bank = await a_bank(bench, await a_path(bench), path)
+    assert not bank.trained_versions
+
+    async def told(name: str = bank.name, **fields: Any) -> list[str]:
+        request = task_service_pb2.ListTasksRequest(training_with_bank=name, **fields)
+        return [task.name for task in (await bench.engineer.tasks.ListTasks(request)).tasks]
+
+    assert await told() == await told(bank.revision.name) == [waiting.name]
+    assert await told(model_name_contains=waiting.training.model_name, creator=bench.engineer.name) == [
+        waiting.name
+    ]
+    assert await told(kind=task_service_pb2.TASK_KIND_PREDICTION) == []
+    assert await told(states=[task_pb2.TASK_STATE_TRAINING, task_pb2.TASK_STATE_COMPLETED]) == []
+    held = await bench.worker.acquire()
+    assert held.lease.task == waiting.name
+    assert await told(states=[task_pb2.TASK_STATE_TRAINING]) == await told() == [waiting.name]
+    # The bank is revised, and has nothing of the training any more.
+    await bench.engineer.banks.CreateQuestionBankRevision(
+        question_bank_service_pb2.CreateQuestionBankRevisionRequest(
+            parent=bank.name, data_paths=[await a_path(bench)]
+        )
+    )
+    assert await told() == []
+    assert await told(bank.revision.name) == [waiting.name]
+    await held.failed("NAN_LOSS")
+    assert await told(bank.revision.name) == []
+    with pytest.raises(NotFound, match="questionBanks/none"):
+        await told("questionBanks/none")
+    for task in (waiting, apart):
+        await bench.engineer.tasks.DeleteTask(task_service_pb2.DeleteTaskRequest(name=task.name))
 
 
 async def test_p7_a_prediction_over_a_bank_pins_its_revision(bench: Bench) -> None:

@@ -953,6 +953,7 @@ export interface paths {
         /**
          * Create question bank
          * @description Makes a bank with its first revision. Paths that versions were trained with are taken: `trained_versions` tells.
+         *     So are those of trainings that wait or run: ListTasks of the scheduler tells with `training_with_bank`.
          *
          *     Least role: ENGINEER.
          */
@@ -8239,6 +8240,11 @@ export interface operations {
                 kind?: components["schemas"]["TaskKind"];
                 /** @description Keeps predictions with this version, and its exports; with `tasks/{task}` the predictions with that training. */
                 modelVersion?: string;
+                /**
+                 * @description Keeps trainings that wait or run with a data path of this question bank's current revision, or of the named one:
+                 *     their versions will be among the bank's `trained_versions` (P7).
+                 */
+                trainingWithBank?: string;
             };
             header?: never;
             path?: never;

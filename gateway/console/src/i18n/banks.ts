@@ -51,6 +51,8 @@ const zh = {
   modifier: "修改人",
   leak: "以下版本用此题库的数据路径训练过",
   leakHint: "测试这些版本时须排除它们训练过的样本，只评估其余样本；如果没有剩余样本，服务器将拒绝。",
+  training: "以下训练正在等待或运行，使用此题库的数据路径",
+  trainingHint: "它们发布后即成为用此题库训练过的版本。如不需要，请终止训练，或为题库换用其他数据路径。",
   test: "测试版本",
   testTitle: (bank: string) => `用 ${bank} 测试版本`,
   versions: "模型版本",
@@ -156,6 +158,10 @@ const en: BankWords = {
   leak: "These versions were trained with data paths of this bank",
   leakHint:
     "Testing them takes leaving out the samples that they were trained with; where none is left, the server refuses.",
+  training: "Trainings that wait or run use data paths of this bank",
+  trainingHint:
+    "Released, they will be versions that were trained with the bank. Terminate them, or revise the bank with other " +
+    "data paths, unless that is meant.",
   test: "Test versions",
   testTitle: (bank) => `Test versions with ${bank}`,
   versions: "Model versions",

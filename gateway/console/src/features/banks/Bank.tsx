@@ -1,9 +1,9 @@
 import { ExperimentOutlined } from "@ant-design/icons";
-import { Alert, App, Button, Card, Descriptions, Select, Table, Tag } from "antd";
+import { Alert, App, Button, Card, Descriptions, Select, Table } from "antd";
 import { Suspense, useEffect, useState, type ReactNode } from "react";
 import { Link, useParams, useSearchParams } from "react-router";
 import { api, type Schemas } from "../../api/client";
-import { ids, lastPart, shortPath, shortVersion } from "../../api/names";
+import { lastPart, shortPath } from "../../api/names";
 import { useSession } from "../../api/session";
 import { useApiQuery } from "../../api/useApiQuery";
 import { usePagedQuery, type PagedQuery } from "../../api/usePagedQuery";
@@ -20,6 +20,7 @@ import { StateTag, TaskActions, TaskProgress, taskTitle, type Task } from "../mo
 import { AutomaticTests } from "./AutomaticTests";
 import { bankTitle, runsItself, type Bank, when } from "./bank";
 import { Leaderboard, useLeaderboard } from "./Leaderboard";
+import { Leaks } from "./Leaks";
 
 type Revision = Schemas["QuestionBankRevision"];
 
@@ -39,7 +40,8 @@ export default function BankPage(): ReactNode {
       <Answered query={query}>
         {(bank) => (
           <div className="grid">
-            <Warnings bank={bank} />
+            {bank.archived && <Archived />}
+            <Leaks bank={bank} />
             <Facts bank={bank} />
             <Results key={bank.revision?.number ?? 0} bank={bank} />
           </div>
@@ -108,32 +110,9 @@ function Actions({ bank }: { bank: Bank }): ReactNode {
   );
 }
 
-function Warnings({ bank }: { bank: Bank }): ReactNode {
+function Archived(): ReactNode {
   const { language } = useSpeech();
-  const words = bankWords[language];
-  return (
-    <>
-      {bank.archived && <Alert className="span-12" type="info" showIcon title={words.isArchived} />}
-      {bank.trainedVersions.length > 0 && (
-        <Alert
-          className="span-12"
-          type="warning"
-          showIcon
-          title={
-            <>
-              {words.leak}{" "}
-              {bank.trainedVersions.map((version) => (
-                <Link key={version} to={`/models/${ids(version)[0] ?? ""}`}>
-                  <Tag>{shortVersion(version)}</Tag>
-                </Link>
-              ))}
-            </>
-          }
-          description={words.leakHint}
-        />
-      )}
-    </>
-  );
+  return <Alert className="span-12" type="info" showIcon title={bankWords[language].isArchived} />;
 }
 
 function Facts({ bank }: { bank: Bank }): ReactNode {

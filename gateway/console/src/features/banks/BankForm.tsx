@@ -142,22 +142,11 @@ function AutomaticFields(): ReactNode {
   const resources = useComputeResources();
   return (
     <>
-      <Form.Item
-        name="runAfterTraining"
-        label={words.runAfterTraining}
-        extra={words.runAfterTrainingHint}
-        valuePropName="checked"
-      >
-        <Switch />
-      </Form.Item>
-      <Form.Item
-        name="runAfterRelease"
-        label={words.runAfterRelease}
-        extra={words.runAfterReleaseHint}
-        valuePropName="checked"
-      >
-        <Switch />
-      </Form.Item>
+      {(["runAfterTraining", "runAfterRelease"] as const).map((name) => (
+        <Form.Item key={name} name={name} label={words[name]} extra={words[`${name}Hint`]} valuePropName="checked">
+          <Switch />
+        </Form.Item>
+      ))}
       <Form.Item name="computeResource" label={words.resource}>
         <Select
           options={[

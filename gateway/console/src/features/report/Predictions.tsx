@@ -3,7 +3,7 @@ import { Alert, Button, Checkbox, Form, InputNumber, Modal, Select, Slider, Swit
 import { useState, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { ApiError, api, type Schemas } from "../../api/client";
-import { lastPart, shortPath, shortVersion } from "../../api/names";
+import { lastPart, shortPath } from "../../api/names";
 import { readDataPaths } from "../../api/queries";
 import { useSession } from "../../api/session";
 import { useApiQuery } from "../../api/useApiQuery";
@@ -17,8 +17,9 @@ import { Page } from "../../ui/Page";
 import { Answered, Failure, Nothing } from "../../ui/states";
 import { BankRevision } from "../banks";
 import { OverlapTag, runtimeS, StateTag, type Task, TaskActions, TaskProgress, taskTitle } from "../monitor";
+import { judgedChoices, judgedField } from "./judged";
 
-/** 题库预测: versions run over question banks (P1). */
+/** 题库预测: versions and completed trainings run over question banks (P1). */
 export default function Predictions(): ReactNode {
   const { t, language } = useSpeech();
   const { may } = useSession();
@@ -108,7 +109,7 @@ export default function Predictions(): ReactNode {
 }
 
 interface PredictionForm {
-  modelVersion: string;
+  judged: string;
   dataPaths: string[];
   computeResource: string;
   confidenceThreshold: number;
@@ -122,7 +123,7 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
   const { t, pick } = useSpeech();
   const [form] = Form.useForm<PredictionForm>();
   const threshold = Form.useWatch("confidenceThreshold", form) as number | undefined;
-  const modelVersion = (Form.useWatch("modelVersion", form) as string | undefined) ?? "";
+  const judged = (Form.useWatch("judged", form) as string | undefined) ?? "";
   const dataPaths = (Form.useWatch("dataPaths", form) as string[] | undefined) ?? [];
   const acknowledged = Form.useWatch("acknowledgeTrainingOverlap", form) as boolean | undefined;
   const [error, setError] = useState<ApiError>();
@@ -130,35 +131,38 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
   const [key, setKey] = useState(newId);
   const offered = useApiQuery(["newPrediction"], async (signal) => {
     // The newest version of each model; older versions are chosen on the page of the model.
-    const [models, paths, resources] = await Promise.all([
+    const [models, trainings, paths, resources] = await Promise.all([
       api.get("/v1/models", { query: { pageSize: 500 }, signal }),
+      api.get("/v1/tasks", {
+        query: { kind: "TASK_KIND_TRAINING", states: ["TASK_STATE_COMPLETED"], pageSize: 200 },
+        signal,
+      }),
       readDataPaths("-", signal),
       api.get("/v1/computeResources", { query: { pageSize: 200 }, signal }),
     ]);
     return {
-      versions: models.models.map((model) => ({ name: model.latestVersion })),
+      versions: models.models.map((model) => model.latestVersion),
+      trainings: trainings.tasks,
       paths,
       resources: resources.computeResources,
     };
   });
-  // The findings for version and data, as soon as both are chosen (P7).
+  // The findings for what is judged and the data, as soon as both are chosen (P7).
   const checked = useApiQuery(
-    ["tasks", "validate", { modelVersion, dataPaths }],
+    ["tasks", "validate", { judged, dataPaths }],
     async (signal) => {
-      const task = { prediction: { modelVersion, dataPaths } };
+      const task = { prediction: { ...judgedField(judged), dataPaths } };
       return (await api.post("/v1/tasks:validate", { body: { task, step: 2 }, signal })).findings;
     },
-    { enabled: modelVersion !== "" && dataPaths.length > 0, forget: true },
+    { enabled: judged !== "" && dataPaths.length > 0, forget: true },
   );
   const findings = checked.data ?? [];
   const unacknowledged = !acknowledged && findings.some((finding) => finding.acknowledgeWith);
-  const submit = async (values: PredictionForm) => {
+  const submit = async ({ judged: name, ...values }: PredictionForm) => {
     setError(undefined);
+    const prediction = { ...judgedField(name), ...values } satisfies Partial<Schemas["PredictionSpec"]>;
     try {
-      await api.post("/v1/tasks", {
-        body: { task: { prediction: values satisfies Partial<Schemas["PredictionSpec"]> } },
-        idempotencyKey: key,
-      });
+      await api.post("/v1/tasks", { body: { task: { prediction } }, idempotencyKey: key });
       setKey(newId());
       onClose();
     } catch (failure) {
@@ -170,7 +174,6 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
   };
   const names = (all: { name: string }[] | undefined, shown: (name: string) => string) =>
     all?.map(({ name }) => ({ value: name, label: shown(name) })) ?? [];
-  const known = names(offered.data?.versions, shortVersion);
   return (
     <Modal
       open={open}
@@ -191,10 +194,10 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
         onFinish={submit}
         onValuesChange={(changed: Partial<PredictionForm>) => {
           // The acknowledgement was about other data.
-          if (changed.modelVersion ?? changed.dataPaths) form.setFieldValue("acknowledgeTrainingOverlap", false);
+          if (changed.judged ?? changed.dataPaths) form.setFieldValue("acknowledgeTrainingOverlap", false);
         }}
         initialValues={{
-          ...(version ? { modelVersion: version } : {}),
+          ...(version ? { judged: version } : {}),
           dataPaths: [],
           computeResource: "computeResources/cpu",
           confidenceThreshold: 0.5,
@@ -204,14 +207,15 @@ function NewPrediction({ open, version, onClose }: { open: boolean; version: str
           acknowledgeTrainingOverlap: false,
         }}
       >
-        <Form.Item name="modelVersion" label={t.predictions.version} rules={[{ required: true }]}>
+        <Form.Item name="judged" label={t.predictions.judged.title} rules={[{ required: true }]}>
           <Select
-            showSearch
-            options={
-              version && !known.some((one) => one.value === version)
-                ? [{ value: version, label: shortVersion(version) }, ...known]
-                : known
-            }
+            showSearch={{ optionFilterProp: "label" }}
+            options={judgedChoices(
+              offered.data?.versions ?? [],
+              offered.data?.trainings ?? [],
+              t.predictions.judged,
+              version,
+            )}
           />
         </Form.Item>
         <Form.Item name="dataPaths" label={t.predictions.bank} rules={[{ required: true }]}>

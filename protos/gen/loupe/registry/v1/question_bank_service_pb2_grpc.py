@@ -84,6 +84,7 @@ class QuestionBankServiceServicer:
 
     def CreateQuestionBank(self, request, context):
         """Makes a bank with its first revision. Paths that versions were trained with are taken: `trained_versions` tells.
+        So are those of trainings that wait or run: ListTasks of the scheduler tells with `training_with_bank`.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

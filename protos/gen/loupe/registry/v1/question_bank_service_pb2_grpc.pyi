@@ -35,7 +35,9 @@ class QuestionBankServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> QuestionBankServiceAsyncStub: ...
     CreateQuestionBank: _grpc.UnaryUnaryMultiCallable[_question_bank_service_pb2.CreateQuestionBankRequest, _question_bank_pb2.QuestionBank]
-    """Makes a bank with its first revision. Paths that versions were trained with are taken: `trained_versions` tells."""
+    """Makes a bank with its first revision. Paths that versions were trained with are taken: `trained_versions` tells.
+    So are those of trainings that wait or run: ListTasks of the scheduler tells with `training_with_bank`.
+    """
     GetQuestionBank: _grpc.UnaryUnaryMultiCallable[_question_bank_service_pb2.GetQuestionBankRequest, _question_bank_pb2.QuestionBank]
     ListQuestionBanks: _grpc.UnaryUnaryMultiCallable[_question_bank_service_pb2.ListQuestionBanksRequest, _question_bank_service_pb2.ListQuestionBanksResponse]
     """By id."""
@@ -57,7 +59,9 @@ class QuestionBankServiceAsyncStub(QuestionBankServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateQuestionBank: _aio.UnaryUnaryMultiCallable[_question_bank_service_pb2.CreateQuestionBankRequest, _question_bank_pb2.QuestionBank]  # type: ignore[assignment]
-    """Makes a bank with its first revision. Paths that versions were trained with are taken: `trained_versions` tells."""
+    """Makes a bank with its first revision. Paths that versions were trained with are taken: `trained_versions` tells.
+    So are those of trainings that wait or run: ListTasks of the scheduler tells with `training_with_bank`.
+    """
     GetQuestionBank: _aio.UnaryUnaryMultiCallable[_question_bank_service_pb2.GetQuestionBankRequest, _question_bank_pb2.QuestionBank]  # type: ignore[assignment]
     ListQuestionBanks: _aio.UnaryUnaryMultiCallable[_question_bank_service_pb2.ListQuestionBanksRequest, _question_bank_service_pb2.ListQuestionBanksResponse]  # type: ignore[assignment]
     """By id."""
@@ -82,7 +86,9 @@ class QuestionBankServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _question_bank_service_pb2.CreateQuestionBankRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_question_bank_pb2.QuestionBank, _abc.Awaitable[_question_bank_pb2.QuestionBank]]:
-        """Makes a bank with its first revision. Paths that versions were trained with are taken: `trained_versions` tells."""
+        """Makes a bank with its first revision. Paths that versions were trained with are taken: `trained_versions` tells.
+        So are those of trainings that wait or run: ListTasks of the scheduler tells with `training_with_bank`.
+        """
 
     @_abc_1.abstractmethod
     def GetQuestionBank(

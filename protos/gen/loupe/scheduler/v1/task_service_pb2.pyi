@@ -247,6 +247,7 @@ class ListTasksRequest(_message.Message):
     PRODUCTION_ENVIRONMENT_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
+    TRAINING_WITH_BANK_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     page_token: _builtins.str
     model_name_contains: _builtins.str
@@ -256,6 +257,10 @@ class ListTasksRequest(_message.Message):
     kind: Global___TaskKind.ValueType
     model_version: _builtins.str
     """Keeps predictions with this version, and its exports; with `tasks/{task}` the predictions with that training."""
+    training_with_bank: _builtins.str
+    """Keeps trainings that wait or run with a data path of this question bank's current revision, or of the named one:
+    their versions will be among the bank's `trained_versions` (P7).
+    """
     @_builtins.property
     def states(self) -> _containers.RepeatedScalarFieldContainer[_task_pb2.TaskState.ValueType]: ...
     def __init__(
@@ -269,10 +274,11 @@ class ListTasksRequest(_message.Message):
         production_environment: _builtins.str = ...,
         kind: Global___TaskKind.ValueType = ...,
         model_version: _builtins.str = ...,
+        training_with_bank: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["creator", b"creator", "kind", b"kind", "model_name_contains", b"model_name_contains", "model_version", b"model_version", "page_size", b"page_size", "page_token", b"page_token", "production_environment", b"production_environment", "states", b"states"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["creator", b"creator", "kind", b"kind", "model_name_contains", b"model_name_contains", "model_version", b"model_version", "page_size", b"page_size", "page_token", b"page_token", "production_environment", b"production_environment", "states", b"states", "training_with_bank", b"training_with_bank"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
