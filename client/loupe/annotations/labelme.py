@@ -18,7 +18,8 @@ from loupe.annotations.pictures import Annotations, EmbeddedPicture, Fault, Pict
 from loupe.annotations.references import LEADS_NOWHERE, Found, Pictures, Reference, place_of
 from loupe.annotations.shapes import Circle, Point, Polygon, Shape, Stencil, Stroke, box, opened_image
 from loupe.folders import IMAGE_SUFFIXES, GeneratedBytes, ImportOptions
-from loupe.unusable import Unusable, fact_of
+from loupe.text import fact_of
+from loupe.unusable import Unusable
 from loupe.walking import Walk
 
 _MASK_SIDE_PX = 1

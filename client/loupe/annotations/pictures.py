@@ -25,7 +25,8 @@ from loupe.folders import (
     is_code,
     name_taken,
 )
-from loupe.unusable import Unusable, fact_of, unreadable, unusable_on_failure
+from loupe.text import fact_of
+from loupe.unusable import Unusable, unreadable, unusable_on_failure
 from loupe.walking import LeftOut, Walk, open_file
 from PIL import Image
 

@@ -23,8 +23,9 @@ from loupe.annotations.pictures import Annotations, Fault, Picture, Region
 from loupe.annotations.references import Found, Pictures, Reference, place_of, stem_key
 from loupe.annotations.shapes import MAX_PIXELS, IndexedPixels, Polygon, box, opened_image
 from loupe.folders import VOC_MASK_FOLDER, ImportOptions
+from loupe.text import fact_of
 from loupe.text_encodings import decode, decode_as
-from loupe.unusable import Unusable, fact_of, unreadable
+from loupe.unusable import Unusable, unreadable
 from loupe.walking import LeftOut, Walk, open_file, read_file
 
 _OTHER_IMAGES = frozenset({"segmentationclass", "segmentationobject", "segmentationclasspng"})
