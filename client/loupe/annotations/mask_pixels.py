@@ -80,12 +80,12 @@ def _loaded(png: bytes, where: str) -> Iterator[Image.Image]:
                 fact = sentence(
                     "has {frames} pages or frames: save the one that is meant alone", frames=frames
                 )
-                raise _unclear(where, fact)  # noqa: TRY301
+                raise _refused(where, fact)  # noqa: TRY301
             image.load()
             # Its tag may lie behind the pixels.
             if image.getexif().get(_ORIENTATION_TAG, 1) not in (0, 1):
                 fact = sentence("is turned by its orientation tag: save it upright, without one")
-                raise _unclear(where, fact)  # noqa: TRY301
+                raise _refused(where, fact)  # noqa: TRY301
             yield image
     except Unusable:
         raise
@@ -111,8 +111,11 @@ def _white(image: Image.Image, where: str) -> NDArray[np.bool_]:
 
 
 def _unclear(where: str, fact: Sentence) -> Unusable:
-    remedy = sentence("{where} {fact}; save it as 8-bit grey with 0 and 255", where=where, fact=fact)
-    return Unusable("BAD_MASK", *remedy)
+    return _refused(where, sentence("{fact}; save it as 8-bit grey with 0 and 255", fact=fact))
+
+
+def _refused(where: str, fact: Sentence) -> Unusable:
+    return Unusable("BAD_MASK", *sentence("{where} {fact}", where=where, fact=fact))
 
 
 @dataclass(frozen=True, slots=True)
