@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from loupe.extras import IMPORT, needs
-from loupe.unusable import Unusable, fact_of
+from loupe.text import fact_of
+from loupe.unusable import Unusable
 from loupe.walking import read_file
 
 _CONTAINER_BITS = 16

@@ -8,7 +8,7 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Protocol
@@ -194,8 +194,30 @@ def list_codes(walked: Walk, options: ImportOptions) -> FolderListing:
         samples=tuple(samples_by_file.values()),
         left_out=tuple(left_out),
         mask_codes=options.mask_codes,
+        remarks=tuple(_perhaps_masks(samples_by_file.values(), options)),
     )
     return complete(listing, walked, options)
+
+
+def _perhaps_masks(samples: Collection[FoundSample], options: ImportOptions) -> Iterator[Remark]:
+    """Pictures of a folder such as `masks/` that have the names of others: perhaps masks."""
+    folders_of_stem: defaultdict[str, set[str]] = defaultdict(set)
+    for sample in samples:
+        folder, _, name = sample.place.partition("/")
+        if not mask_files.is_folder_of_masks(folder):
+            folders_of_stem[PurePosixPath(name).stem].add(folder)
+    for sample in sorted(samples, key=lambda sample: sample.place):
+        folder, _, name = sample.place.partition("/")
+        if folder in options.code_of_label or not mask_files.is_folder_of_masks(folder):
+            continue
+        stem = mask_files.stem_of_picture(name)
+        others = sorted(folders_of_stem[stem])
+        if others:
+            message = (
+                f"taken as a picture of the code {sample.code}, and {others[0]}/ has a picture of its name: "
+                f"if it is the mask of that, name it {stem}.mask.png and put it there"
+            )
+            yield Remark(sample.place, "PERHAPS_A_MASK", message)
 
 
 def name_taken(sample: FoundSample, origin: str, *, is_part: bool = False) -> LeftOut:

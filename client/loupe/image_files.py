@@ -17,9 +17,10 @@ from typing import TypeAlias
 
 import cv2
 import numpy as np
-from loupe import image_damage
+from loupe import bmp_files, image_damage
+from loupe.text import fact_of
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImagePalette, UnidentifiedImageError
 
 Pixels: TypeAlias = NDArray[np.uint8]
 FEW_BITS = "FEW_BITS"
@@ -42,6 +43,7 @@ class Reason(StrEnum):
     TOO_MANY_PARTS = "TOO_MANY_PARTS"
     SEVERAL_PICTURES = "SEVERAL_PICTURES"
     NO_RANGE = "NO_RANGE"
+    UNSUPPORTED_KIND = "UNSUPPORTED_KIND"
     TOO_MUCH_MEMORY = "TOO_MUCH_MEMORY"
     TOO_SLOW = "TOO_SLOW"
     BAD_MASK = "BAD_MASK"
@@ -154,7 +156,8 @@ _FIRST_ON_ITS_SIDE = 5
 _UNSIGNED, _WHITE_IS_ZERO = 1, 0
 _DIM = 63
 """Of 255: so bright is the brightest pixel at most where 14 of 16 bits are used, or fewer."""
-_PHOTOMETRIC_TAG = 262
+_PHOTOMETRIC_TAG, _COLOURS_TAG = 262, 320
+_MOST_OF_8_BITS = 255
 _BAND_PIXELS = 2**20
 """Decoded pixels are converted so many at a time, so that no second copy of a large picture is made."""
 
@@ -171,7 +174,7 @@ def every_failure_refuses() -> Iterator[None]:
             Reason.TOO_MUCH_MEMORY, "decoding the file takes more memory than there is for one file"
         ) from error
     except Exception as error:
-        raise UnusableImage(Reason.DECODE_FAILED, f"the file does not decode: {_fact(error)}") from error
+        raise UnusableImage(Reason.DECODE_FAILED, f"the file does not decode: {fact_of(error)}") from error
 
 
 @every_failure_refuses()
@@ -255,14 +258,6 @@ def _other_content(data: bytes) -> str:
     return "the content is not JPEG, PNG, BMP or TIFF"
 
 
-def _fact(error: Exception) -> str:
-    """What a decoder says, without objects' addresses and what cannot be shown or stored."""
-    if isinstance(error, UnidentifiedImageError):
-        return "no decoder knows this combination of bits, channels and compression; save it as PNG"
-    text = re.sub(r"<[^<>]* at 0x[0-9a-f]+>", "the file", str(error))
-    return "".join(c if c.isprintable() else " " for c in text)[:300].strip() or type(error).__name__
-
-
 def _decode(data: bytes, limits: ImageLimits) -> tuple[Pixels, _Header]:
     if not data:
         raise UnusableImage(Reason.EMPTY, "the file is empty (0 bytes)")
@@ -278,22 +273,24 @@ def _decode(data: bytes, limits: ImageLimits) -> tuple[Pixels, _Header]:
         header = header_of(data)
         _refuse_oversize(header, limits)
         check_whole(data, header)
-        _refuse_several(header, image_format)
+        _refuse_several(header.pictures, image_format)
     except (struct.error, IndexError) as error:
         raise UnusableImage(Reason.TRUNCATED, f"the {image_format} file ends inside its header") from error
     if image_format == "tiff":
         return _decode_tiff(data, header), header
+    if image_format == "jpeg" and header.bit_depth != 8:
+        raise _unsupported(f"a JPEG of {header.bit_depth} bits")
     pixels_HWC = _decode_with_opencv(data, image_format)
     _refuse_other_size(header, width=pixels_HWC.shape[1], height=pixels_HWC.shape[0])
     turn = _TURNS.get(orientation(data))
     return pixels_HWC if turn is None else np.ascontiguousarray(turn(pixels_HWC)), header
 
 
-def _refuse_several(header: _Header, image_format: str) -> None:
-    if header.pictures != 1:
+def _refuse_several(pictures: int, image_format: str) -> None:
+    if pictures != 1:
         raise UnusableImage(
             Reason.SEVERAL_PICTURES,
-            f"the {image_format} file holds {header.pictures} pages or frames, and a sample is one picture; "
+            f"the {image_format} file holds {pictures} pages or frames, and a sample is one picture; "
             "save each that is meant as a file of its own",
         )
 
@@ -331,9 +328,7 @@ def _decode_with_opencv(data: bytes, image_format: str) -> Pixels:
     except cv2.error as error:
         if error.code == cv2.Error.StsNoMem:
             raise MemoryError from error
-        raise UnusableImage(
-            Reason.DECODE_FAILED, f"the {image_format} file does not decode: {error.err}"
-        ) from error
+        raise UnusableImage(Reason.DECODE_FAILED, f"the {image_format} file does not decode") from error
     if pixels is None:
         raise UnusableImage(Reason.DECODE_FAILED, f"the {image_format} file does not decode")
     return np.asarray(pixels, np.uint8)
@@ -351,21 +346,39 @@ def _decode_tiff(data: bytes, header: _Header) -> Pixels:
             _refuse_other_size(expected, width=image.width, height=image.height)
             if image.mode in {"F", "I"}:
                 raise _no_range(f"a TIFF of the kind {image.mode}")  # noqa: TRY301
+            read_short_palette(image)
             image.load()
             _refuse_other_size(shown, width=image.width, height=image.height)
             return _rgb(image, header.bit_depth, is_inverted=_photometric(image) == _WHITE_IS_ZERO)
     except Image.DecompressionBombError as error:
-        raise UnusableImage(Reason.TOO_LARGE, _fact(error)) from error
+        raise UnusableImage(Reason.TOO_LARGE, fact_of(error)) from error
     except (UnusableImage, MemoryError):
         raise
+    except UnidentifiedImageError as error:
+        what = f"a TIFF of {header.channels} channel(s) of {header.bit_depth} bits as this one has them"
+        raise _unsupported(what) from error
     except Exception as error:  # Pillow's decoders raise almost anything on hostile bytes
         reason = Reason.TRUNCATED if "truncated" in str(error).lower() else Reason.DECODE_FAILED
-        raise UnusableImage(reason, f"the tiff file does not decode: {_fact(error)}") from error
+        raise UnusableImage(reason, f"the tiff file does not decode: {fact_of(error)}") from error
+
+
+def read_short_palette(image: Image.Image) -> None:
+    """Take the colours of a TIFF's palette for 8 bits where none needs more; before the image is loaded.
+
+    They have 16 bits. Programs that write 8 are common, libtiff reads them so, and Pillow shows all black.
+    """
+    colours = image.tag_v2.get(_COLOURS_TAG, ()) if image.format == "TIFF" else ()  # type: ignore[attr-defined]
+    if image.mode == "P" and colours and max(colours) <= _MOST_OF_8_BITS:
+        image.palette = ImagePalette.raw("RGB;L", bytes(colours))
 
 
 def _photometric(image: Image.Image) -> int | None:
     found: int | None = image.tag_v2.get(_PHOTOMETRIC_TAG)  # type: ignore[attr-defined]
     return found
+
+
+def _unsupported(what: str) -> UnusableImage:
+    return UnusableImage(Reason.UNSUPPORTED_KIND, f"{what} is not taken; save it as PNG")
 
 
 def _no_range(what: str) -> UnusableImage:
@@ -446,7 +459,11 @@ def _too_many(image_format: str, parts: str, limit: int) -> UnusableImage:
 
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD9)})
-_JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
+_JPEG_END, _JPEG_SCAN, _JPEG_PICTURES = 0xD9, 0xDA, 0xE2
+_MP_ENTRIES, _MP_KIND, _MP_SMALLER = 0xB002, 0xFFFFFF, frozenset({0x010001, 0x010002})
+_MAX_LISTED = 1000
+_GAIN_MAPS = (b"hdrgm:", b"hdrgainmap")
+"""How telephones name a second picture that says how bright the first one is where."""
 
 
 _JPEG_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")
@@ -486,14 +503,47 @@ def _jpeg_header(data: bytes) -> _Header:
 
 def _check_jpeg(data: bytes, _header: _Header) -> None:
     """A whole JPEG ends in FFD9; entropy-coded data cannot hold these bytes, an EXIF thumbnail can."""
-    scans = 0
+    scans, end, listed = 0, len(data), 1
     with suppress(struct.error):  # libjpeg reads what it got of the last segment
-        for marker, _ in _jpeg_markers(data):
+        for marker, offset in _jpeg_markers(data):
             scans += marker == _JPEG_SCAN
             if scans > _MAX_JPEG_SCANS:
                 raise _too_many("jpeg", "scans", _MAX_JPEG_SCANS)
+            if marker == _JPEG_PICTURES and data.startswith(b"MPF\0", offset + 2):
+                listed = max(listed, _listed_pictures(data, offset + 6))
+            end = offset if marker == _JPEG_END else end
     if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
         raise UnusableImage(Reason.TRUNCATED, "the jpeg file ends inside its pixels")
+    _refuse_several(max(listed, 1 + _follows_another(data, end)), "jpeg")
+
+
+def _listed_pictures(data: bytes, start: int) -> int:
+    """How many full pictures a list of several (CIPA DC-007) has; smaller copies and gain maps are none."""
+    order = _tiff_order(data[start : start + 2])
+    with suppress(struct.error):  # a list that is damaged lists nothing
+        (directory,) = struct.unpack_from(order + "I", data, start + 4)
+        (count,) = struct.unpack_from(order + "H", data, start + directory)
+        for entry in range(start + directory + 2, start + directory + 2 + 12 * count, 12):
+            tag, _, size, at = struct.unpack_from(order + "HHII", data, entry)
+            if tag == _MP_ENTRIES:
+                places = range(start + at, start + at + min(size, 16 * _MAX_LISTED), 16)
+                kinds = [struct.unpack_from(order + "I", data, place)[0] & _MP_KIND for place in places]
+                pictures = sum(kind not in _MP_SMALLER for kind in kinds)
+                return 1 if pictures == 2 and any(mark in data for mark in _GAIN_MAPS) else pictures
+    return 1
+
+
+def _follows_another(data: bytes, end: int) -> bool:
+    """Whether a whole JPEG lies behind the end of the first one; cameras' notes of other kinds may."""
+    begin = data.find(b"\xff\xd8\xff", end)
+    if begin < 0 or data[end:begin].strip(b"\0"):
+        return False
+    behind = data[begin:]
+    try:
+        _jpeg_header(behind)
+        return any(marker == _JPEG_END for marker, _ in _jpeg_markers(behind))
+    except (UnusableImage, struct.error, IndexError):
+        return False
 
 
 def _bmp_header(data: bytes) -> _Header:
@@ -506,21 +556,19 @@ def _bmp_header(data: bytes) -> _Header:
 
 
 def _check_bmp(data: bytes, header: _Header) -> None:
-    (first_pixel,) = struct.unpack_from("<I", data, 10)
-    (header_bytes,) = struct.unpack_from("<I", data, 14)
-    bits = struct.unpack_from("<H", data, 24 if header_bytes == 12 else 28)[0]
-    compression = 0 if header_bytes == 12 else struct.unpack_from("<I", data, 30)[0]
-    row_bytes = (header.width * bits + 31) // 32 * 4
-    if compression == 0 and first_pixel + row_bytes * header.height > len(data):
-        raise UnusableImage(Reason.TRUNCATED, "the bmp file ends inside its pixels")
+    try:
+        bmp_files.check(data, header.width, header.height)
+    except image_damage.Damaged as damaged:
+        raise UnusableImage(Reason.TRUNCATED, str(damaged)) from damaged
+    except bmp_files.Unsupported as unsupported:
+        raise _unsupported(str(unsupported)) from unsupported
+    except bmp_files.TooManyCodes as too_many:
+        raise _too_many("bmp", "run lengths", bmp_files.MAX_CODES) from too_many
 
 
 def _tiff_header(data: bytes) -> _Header:
     if data[2:4] in (b"+\0", b"\0+"):
-        raise UnusableImage(
-            Reason.DECODE_FAILED,
-            "a BigTIFF (one with 64-bit offsets) is not taken; save it as a classic TIFF or as PNG",
-        )
+        raise _unsupported("a BigTIFF (one with 64-bit offsets)")
     order = _tiff_order(data)
     (directory,) = struct.unpack_from(order + "I", data, 4)
     (count,) = struct.unpack_from(order + "H", data, directory)
@@ -545,6 +593,11 @@ def _tiff_header(data: bytes) -> _Header:
         raise _no_range(f"a TIFF of {_TIFF_NUMBERS[sample_format]}")
     if _MOST_BITS < bits <= _MAX_BIT_DEPTH:
         raise _no_range(f"a TIFF of whole numbers of {bits} bits")
+    if values.get(262) in _TIFF_LAB:
+        raise _unsupported("a TIFF whose colours are L*a*b*")
+    if values.get(284) == _PLANAR and values.get(259, _RAW) == _RAW and bits != 8:
+        # Pillow scrambles it.
+        raise _unsupported(f"an uncompressed TIFF of {bits} bits that holds each channel by itself (planar)")
     return _Header(
         values.get(256, 0), values.get(257, 0), values.get(277, 1), bits, _tiff_pictures(data, order)
     )
@@ -558,8 +611,10 @@ _TIFF_NUMBERS = {
     6: "complex floats",
 }
 """By sample format, what is no grey."""
-_TIFF_TAGS = frozenset({256, 257, 258, 277, 339})
-"""Width, height, bits, samples, sample format."""
+_TIFF_TAGS = frozenset({256, 257, 258, 259, 262, 277, 284, 339})
+"""Width, height, bits, compression, photometric, samples, planar configuration, sample format."""
+_TIFF_LAB = frozenset({8, 9, 10})
+_PLANAR, _RAW = 2, 1
 _SUBFILE_TAG, _SMALLER_COPY = 254, 1
 _TIFF_KINDS = {
     1: ("B", 1),

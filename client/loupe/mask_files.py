@@ -1,19 +1,23 @@
 """Which files of a code's folder are masks, by their names alone (D1, D5).
 
 What such a file really shows is judged by the registry, which has the one decoding. `a.mask.png` is a mask
-by definition. Other names only suggest one: `a_mask.png`, or `a.png` beside `a.jpg`, may be a picture too, so
-those masks are marked as guesses.
+by definition. Other names only suggest one: `a_mask.png`, or `a.png` or `a_gt.png` beside `a.jpg`, may be a
+picture too, so those masks are marked as guesses.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from loupe.translation import Sentence, joined, sentence
 
 _MASK = re.compile(r"(?P<stem>.+)(?P<ending>\.mask\.png|[._-]mask\.(?:png|jpe?g|bmp|tiff?))", re.IGNORECASE)
+_TRUTH = "gt|ground[ _-]?truth|truth|labels?|seg(?:mentation)?s?|annotations?"
+_LIKE_MASK = re.compile(rf"(?P<stem>.+?)[._-](?:{_TRUTH})\.(?:png|jpe?g|bmp|tiff?)", re.IGNORECASE)
+"""What data sets call masks, and pictures may be called: only beside a picture of the stem it is a guess."""
+_FOLDER_OF_MASKS = re.compile(rf"(?:masks?|{_TRUTH})", re.IGNORECASE)
 
 _AMBIGUOUS, _ALONE = "AMBIGUOUS_MASK", "MASK_WITHOUT_IMAGE"
 REASONS = frozenset({_AMBIGUOUS, _ALONE})
@@ -51,14 +55,29 @@ def is_mask(name: str) -> bool:
     return _MASK.fullmatch(name) is not None
 
 
+def is_folder_of_masks(name: str) -> bool:
+    """Whether a folder is called as data sets call those of masks; a defect may be called so too."""
+    return _FOLDER_OF_MASKS.fullmatch(name) is not None
+
+
+def stem_of_picture(name: str) -> str:
+    """The stem of the picture whose mask a file of this name would be."""
+    match = _MASK.fullmatch(name) or _LIKE_MASK.fullmatch(name)
+    return match["stem"] if match else PurePosixPath(name).stem
+
+
 def part(files: Iterable[Path]) -> Parted:
     """Tell masks from pictures, among the image files of one folder."""
     named: defaultdict[str, list[MaskFile]] = defaultdict(list)
     pictures: defaultdict[str, list[Path]] = defaultdict(list)
-    for file in sorted(files):
+    files = sorted(files)
+    stems = {file.stem for file in files}
+    for file in files:
         if match := _MASK.fullmatch(file.name):
             is_guess = match["ending"].lower() != ".mask.png"
             named[match["stem"]].append(MaskFile(file, is_guess))
+        elif (match := _LIKE_MASK.fullmatch(file.name)) and match["stem"] in stems:
+            named[match["stem"]].append(MaskFile(file, is_guess=True))
         else:
             pictures[file.stem].append(file)
     taken: list[tuple[Path, MaskFile | None]] = []

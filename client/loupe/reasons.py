@@ -160,6 +160,10 @@ def _remarks() -> dict[str, Sentence]:
             "the path of the picture leads nowhere; the only picture of that name is taken: look whether it "
             "is right"
         ),
+        "PERHAPS_A_MASK": sentence(
+            "it lies in a folder called as those of masks, and has the name of a picture of another folder; "
+            "if it is its mask, put it beside the picture as <name>.mask.png"
+        ),
         "OTHER_CAPITALS": sentence(
             "the picture has its name in other capitals than the annotation; look whether it is right"
         ),

@@ -6,6 +6,10 @@ import unicodedata
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+_OBJECT = re.compile(r"<[^<>]*>")
+_INTERNAL = re.compile(r"site-packages|\bPIL\b|\bcv2\b|cannot import|No module named|\.(?:py|so|[ch]pp)\b")
+"""What a library says of itself, and not of the file."""
+_MOST_OF_A_FACT = 300
 
 
 def encodable(text: str) -> str:
@@ -30,6 +34,18 @@ def unstorable(value: object, at: str) -> tuple[str, str] | None:
         elif isinstance(part, list):
             parts.extend((f"{place}[{index}]", item) for index, item in enumerate(part))
     return None
+
+
+def fact_of(error: Exception) -> str:
+    """What a library says of a file, in one line and without its own objects, modules and paths."""
+    # By name: Pillow is an extra.
+    if type(error).__name__ == "UnidentifiedImageError":
+        return "it is of no format that is known"
+    text = str(error)
+    if _INTERNAL.search(text):
+        return "it needs a part of the decoder that is not there"
+    text = "".join(one if one.isprintable() else " " for one in _OBJECT.sub("the file", text))
+    return text[:_MOST_OF_A_FACT].strip() or type(error).__name__
 
 
 def as_utf8(name: str) -> str:

@@ -12,7 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import IO
 
-from loupe.unusable import fact_of
+from loupe.text import fact_of
 
 LIBRARY = "libCsotArtifact.so"
 MODELS = "models.xbin"

@@ -1,10 +1,10 @@
 """Why a file of a folder, or an annotation in it, is set aside."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from loupe.reasons import chinese_of
+from loupe.text import fact_of
 from loupe.walking import LeftOut, fault_of
 
 
@@ -29,14 +29,6 @@ def unreadable(name: str, error: OSError) -> Unusable:
     """A file that was listed cannot be read."""
     reason, message, message_zh = fault_of(error)
     return Unusable(reason, f"{name}: {message}", f"{name}：{message_zh or chinese_of(reason)}")
-
-
-def fact_of(error: Exception) -> str:
-    """What a decoder says, without objects' addresses."""
-    # By name: Pillow is an extra.
-    if type(error).__name__ == "UnidentifiedImageError":
-        return "it is of no format that is known"
-    return re.sub(r"<[^<>]*>", "the file", str(error)) or type(error).__name__
 
 
 @contextmanager

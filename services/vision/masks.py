@@ -41,6 +41,7 @@ from loupe.image_files import (
     UnusableImage,
     decode,
     every_failure_refuses,
+    read_short_palette,
 )
 from loupe.translation import Sentence, sentence
 from numpy.typing import NDArray
@@ -146,6 +147,7 @@ def _opened(data: bytes) -> Iterator[Image.Image]:
             raise UnusableMask(
                 *sentence("is turned by its orientation tag: save it upright, without one"),
             )
+        read_short_palette(image)
         yield image
 
 

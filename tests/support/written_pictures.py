@@ -80,6 +80,43 @@ def bmp(values_HWC: np.ndarray, bits: int, palette_N3: np.ndarray | None, *, top
     return b"BM" + struct.pack("<IHHI", begin + len(pixels), 0, 0, begin) + header + colours + pixels
 
 
+def masked_bmp(pixels_HW: np.ndarray, masks: Sequence[int], *, header_bytes: int = 40) -> bytes:
+    """A BMP whose pixels of 16 or 32 bits have their channels where `masks` say (BI_BITFIELDS)."""
+    height, width = pixels_HW.shape
+    rows = [row.tobytes() for row in pixels_HW.astype(pixels_HW.dtype.newbyteorder("<"))[::-1]]
+    pixels = b"".join(row + bytes(-len(row) % 4) for row in rows)
+    bits, told = 8 * pixels_HW.itemsize, struct.pack(f"<{len(masks)}I", *masks)
+    header = struct.pack("<IiiHHIIiiII", header_bytes, width, height, 1, bits, 3, len(pixels), 0, 0, 0, 0)
+    header = (header + told).ljust(header_bytes, b"\0")
+    begin = 14 + len(header)
+    return b"BM" + struct.pack("<IHHI", begin + len(pixels), 0, 0, begin) + header + pixels
+
+
+def run_length_bmp(codes: bytes, width: int, height: int, bits: int) -> bytes:
+    """A grey BMP of 4 or 8 bits whose pixels are run lengths, as they are given."""
+    greys = b"".join(bytes([255 * value // (2**bits - 1)] * 3 + [0]) for value in range(2**bits))
+    begin = 54 + len(greys)
+    compression = {8: 1, 4: 2}[bits]
+    header = struct.pack(
+        "<IiiHHIIiiII", 40, width, height, 1, bits, compression, len(codes), 0, 0, 2**bits, 0
+    )
+    return b"BM" + struct.pack("<IHHI", begin + len(codes), 0, 0, begin) + header + greys + codes
+
+
+def run_lengths(values_HW: np.ndarray, bits: int, *, absolute: bool) -> list[bytes]:
+    """The codes of each row, from the lowest up, with its end: of each pixel, or of the row as it is."""
+    per_byte = 8 // bits
+    rows = []
+    for row in values_HW[::-1].tolist():
+        if absolute:
+            body = packed(np.array([row])[..., None], bits)[0]
+            code = bytes([0, len(row)]) + body + bytes(-len(body) % 2)
+        else:
+            code = b"".join(bytes([1, value << (8 - bits) if per_byte == 2 else value]) for value in row)
+        rows.append(code + b"\0\0")
+    return rows
+
+
 def tiff(
     values_HWC: np.ndarray,
     bits: int,
@@ -89,9 +126,13 @@ def tiff(
     compression: int = UNCOMPRESSED,
     rows_per_strip: int = 0,
     tile_px: int = 0,
+    is_planar: bool = False,
     tags: Mapping[int, tuple[int, Sequence[int]]] | None = None,
 ) -> bytes:
-    """A TIFF in strips, or in tiles of `tile_px` a side; `tags` gives type and values of further ones."""
+    """A TIFF in strips, or in tiles of `tile_px` a side; `tags` gives type and values of further ones.
+
+    Of one that is planar, all parts of a channel lie before those of the next.
+    """
     height, width, channels = values_HWC.shape
     if tile_px:
         padded = np.pad(values_HWC, ((0, -height % tile_px), (0, -width % tile_px), (0, 0)))
@@ -103,6 +144,8 @@ def tiff(
     else:
         rows_per_strip = rows_per_strip or height
         parts = [values_HWC[top : top + rows_per_strip] for top in range(0, height, rows_per_strip)]
+    if is_planar:
+        parts = [part[..., [channel]] for channel in range(channels) for part in parts]
     bodies = [_compressed(packed(part, bits, order), compression) for part in parts]
     offsets = [8 + sum(map(len, bodies[:number])) for number in range(len(bodies))]
     entries: dict[int, tuple[int, Sequence[int]]] = {
@@ -112,6 +155,7 @@ def tiff(
         259: (_SHORT, [compression]),
         262: (_SHORT, [photometric]),
         277: (_SHORT, [channels]),
+        284: (_SHORT, [2 if is_planar else 1]),
         **(
             {322: (_LONG, [tile_px]), 323: (_LONG, [tile_px])}
             if tile_px

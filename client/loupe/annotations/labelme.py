@@ -14,11 +14,13 @@ from typing import Any
 
 from loupe.annotations import json_files
 from loupe.annotations.claims import PerFile, read_each
+from loupe.annotations.mask_pixels import Stencil
 from loupe.annotations.pictures import Annotations, EmbeddedPicture, Fault, Picture, Region
 from loupe.annotations.references import LEADS_NOWHERE, Found, Pictures, Reference, place_of
-from loupe.annotations.shapes import Circle, Point, Polygon, Shape, Stencil, Stroke, box, opened_image
+from loupe.annotations.shapes import Circle, Point, Polygon, Shape, Stroke, box, opened_image
 from loupe.folders import IMAGE_SUFFIXES, GeneratedBytes, ImportOptions
-from loupe.unusable import Unusable, fact_of
+from loupe.text import fact_of
+from loupe.unusable import Unusable
 from loupe.walking import Walk
 
 _MASK_SIDE_PX = 1
@@ -169,4 +171,4 @@ def _stencil(row: dict[str, Any], corners: tuple[Point, ...], where: str) -> Ste
             f"{where}.mask is {width}×{height}, and its points are {x1 - x0 + 1:g}×{y1 - y0 + 1:g} pixels "
             "apart; draw it again",
         )
-    return Stencil(round(corners[0][0]), round(corners[0][1]), png, width, height)
+    return Stencil(round(corners[0][0]), round(corners[0][1]), png, width, height, f"{where}.mask")

@@ -25,7 +25,8 @@ from loupe.folders import (
     is_code,
     name_taken,
 )
-from loupe.unusable import Unusable, fact_of, unreadable, unusable_on_failure
+from loupe.text import fact_of
+from loupe.unusable import Unusable, unreadable, unusable_on_failure
 from loupe.walking import LeftOut, Walk, open_file
 from PIL import Image
 
@@ -330,14 +331,7 @@ def _refuse_costly(picture: Picture, width: int, height: int) -> None:
             f"{limit:,} pixels and edges; draw them with fewer points, or smaller masks",
         )
     for region in picture.regions:
-        try:
-            region.shape.check()
-        except Exception as error:  # Pillow's parsers raise almost anything on hostile bytes
-            raise Unusable(
-                "BAD_ANNOTATION",
-                f"{picture.annotation}: the mask of a shape {region.label!r} is no PNG in base64 "
-                f"({fact_of(error)}); draw it again",
-            ) from error
+        region.shape.check()
 
 
 def _background(
@@ -386,7 +380,7 @@ def _regions_by_code(
         beyond = max(-left, -top, right - width, bottom - height)
         if not code:
             ignored += 1
-        elif left >= width or top >= height or right < 0 or bottom < 0 or beyond > _OVER_EDGE_PX:
+        elif left >= width or top >= height or beyond > _OVER_EDGE_PX or _is_before(shape, size):
             outside += 1
         else:
             by_code[code].append(shape)
@@ -408,6 +402,13 @@ def _regions_by_code(
         )
         left_out.append(LeftOut(picture.origin, "IGNORED", message, is_part=True))
     return dict(by_code)
+
+
+def _is_before(shape: Shape, size: tuple[int, int]) -> bool:
+    """Whether it marks nothing, because it lies left of the picture or above it."""
+    _, _, right, bottom = shape.extent
+    least = min(right, bottom)
+    return least < 0 or (least == 0 and not area_px([shape], *size))
 
 
 def _header(picture: Picture) -> tuple[int, int, str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from loupe.annotations.json_files import shortened
+from loupe.annotations.mask_pixels import marks_nothing
 from loupe.annotations.shapes import MAX_PIXELS, RunLengths
 from loupe.unusable import Unusable
 
@@ -40,6 +41,8 @@ def run_lengths(segmentation: dict[str, Any], where: str) -> RunLengths:
         raise _bad(
             where, f"its counts add up to {sum(numbers)}, but {width}×{height} are {width * height} pixels"
         )
+    if not any(numbers[1::2]):
+        raise marks_nothing(where)
     return RunLengths(width, height, np.array(numbers, np.int64))
 
 

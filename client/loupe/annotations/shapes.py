@@ -5,17 +5,14 @@ box from 2 to 5 covers the pixels 2, 3 and 4. So an area has no bias, which fill
 Arrays are (H, W) uint8; points are (x, y) in pixels from the upper left corner, as in all three formats.
 """
 
-import io
 import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import IO, Protocol
 
 import numpy as np
-from loupe.walking import read_file
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -25,7 +22,7 @@ Bounds = tuple[float, float, float, float]
 """Left, top, right, bottom."""
 MAX_PIXELS = 80_000_000
 """The registry's limit; it refuses a larger picture or mask."""
-_EDGE_COST = 2000
+EDGE_COST = 2000
 """An edge of a polygon takes as long as so many pixels of an area."""
 
 
@@ -94,7 +91,7 @@ class Polygon(Shape):
         ys = [min(max(y, 0), height) for _, y in self.points]
         rows = sum(abs(y1 - y0) for y0, y1 in zip(ys, (*ys[1:], ys[0]), strict=True))
         # `super()` without arguments does not find the class that `slots` makes.
-        return Shape.cost(self, width, height) + rows + _EDGE_COST * len(self.points)
+        return Shape.cost(self, width, height) + rows + EDGE_COST * len(self.points)
 
     def paint(self, canvas: Canvas, value: int) -> None:
         """Toggle each row at every edge it crosses; an odd number of edges to the left means inside."""
@@ -233,69 +230,6 @@ class RunLengths(Shape):
     def cost(self, _width: int, _height: int) -> float:
         """The marked pixels, each of which is looked up, and the runs."""
         return 4.0 * float(self.counts[1::2].sum()) + len(self.counts)
-
-
-@dataclass(frozen=True, slots=True)
-class Stencil(Shape):
-    """A small black-and-white picture laid on the large one, as LabelMe's masks are."""
-
-    left: int
-    top: int
-    png: bytes
-    width: int
-    height: int
-
-    @property
-    def bounds(self) -> Bounds:
-        """Where it is laid."""
-        return (self.left, self.top, self.left + self.width, self.top + self.height)
-
-    def cost(self, _width: int, _height: int) -> float:
-        """All of it is decoded, wherever it is laid."""
-        return self.width * self.height + _EDGE_COST
-
-    def check(self) -> None:
-        """Decode it."""
-        self._marked()
-
-    def _marked(self) -> NDArray[np.bool_]:
-        with opened_image(io.BytesIO(self.png), "PNG") as image:
-            return np.asarray(image.convert("L")) > 0
-
-    def paint(self, canvas: Canvas, value: int) -> None:
-        """Whatever is not 0 in it."""
-        marked = self._marked()
-        height, width = canvas.shape
-        first_x, last_x = max(self.left, 0), min(self.left + self.width, width)
-        first_y, last_y = max(self.top, 0), min(self.top + self.height, height)
-        if first_x < last_x and first_y < last_y:
-            part = marked[first_y - self.top : last_y - self.top, first_x - self.left : last_x - self.left]
-            canvas[first_y:last_y, first_x:last_x][part] = value
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedPixels(Shape):
-    """The pixels of a PNG with certain values; of a palette PNG the indices, not the colours."""
-
-    png: Path
-    values: frozenset[int]
-    width: int
-    height: int
-
-    @property
-    def frame(self) -> tuple[int, int]:
-        """The PNG's."""
-        return (self.width, self.height)
-
-    @property
-    def bounds(self) -> Bounds:
-        """The picture's."""
-        return (0, 0, self.width, self.height)
-
-    def paint(self, canvas: Canvas, value: int) -> None:
-        """Read the PNG again: masks of ten thousand pictures are not kept."""
-        with opened_image(io.BytesIO(read_file(self.png)), "PNG") as image:
-            canvas[np.isin(np.asarray(image), list(self.values))] = value
 
 
 def area_px(shapes: Sequence[Shape], width: int, height: int) -> int:

@@ -6,7 +6,6 @@ CVAT writes it) or `class_names.txt` (as LabelMe does), else by the boxes if the
 VOC's own twenty classes in a `VOC20xx` folder.
 """
 
-import io
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -19,12 +18,14 @@ from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 from loupe.annotations import json_files
 from loupe.annotations.claims import PerFile, read_each
+from loupe.annotations.mask_pixels import IndexedPixels, indices, marks_nothing
 from loupe.annotations.pictures import Annotations, Fault, Picture, Region
 from loupe.annotations.references import Found, Pictures, Reference, place_of, stem_key
-from loupe.annotations.shapes import MAX_PIXELS, IndexedPixels, Polygon, box, opened_image
+from loupe.annotations.shapes import Polygon, box
 from loupe.folders import VOC_MASK_FOLDER, ImportOptions
 from loupe.text_encodings import decode, decode_as
-from loupe.unusable import Unusable, fact_of, unreadable
+from loupe.translation import sentence
+from loupe.unusable import Unusable, unreadable, unusable_on_failure
 from loupe.walking import LeftOut, Walk, open_file, read_file
 
 _OTHER_IMAGES = frozenset({"segmentationclass", "segmentationobject", "segmentationclasspng"})
@@ -39,6 +40,8 @@ _UNKNOWN_TO_EXPAT = {
 """Declared encodings of several bytes a character, by the codec that reads them."""
 _WITHOUT_SHAPE = frozenset({"name", "pose", "truncated", "difficult", "occluded", "attributes"})
 """An object with nothing else is a label of the picture as a whole."""
+_OTHER_SHAPES = frozenset({"polygon", "polyline", "robndbox", "ellipse", "segm", "mask", "rle"})
+"""What other tools draw beside a box, or in its place."""
 _UNLABELLED = frozenset({"background", "_background_", "__ignore__", "void"})
 
 
@@ -149,6 +152,15 @@ def _read_objects(root: ET.Element, picture: Picture, name: str) -> None:
 
 
 def _box(one: ET.Element, where: str) -> Polygon:
+    other = next((child.tag for child in one if child.tag in _OTHER_SHAPES and _says(child)), None)
+    if other is not None:
+        fact = sentence(
+            "{where} has a <{other}>, which is not read, and its box alone is not what was drawn; export it "
+            "as COCO or LabelMe, or with boxes only",
+            where=where,
+            other=other,
+        )
+        raise Unusable("NO_SHAPE", *fact)
     bounds = one.find("bndbox")
     if bounds is None:
         raise Unusable("NO_SHAPE", f"{where} has no bndbox; draw it as an upright box")
@@ -158,6 +170,11 @@ def _box(one: ET.Element, where: str) -> Polygon:
     if right < left or bottom < top:
         raise Unusable("NO_SHAPE", f"{where}.bndbox ends before it begins; draw it again")
     return box(left - 1, top - 1, right, bottom)
+
+
+def _says(element: ET.Element) -> bool:
+    """Whether there is anything in it."""
+    return len(element) > 0 or bool((element.text or "").strip())
 
 
 def _number(parent: ET.Element, tag: str, where: str) -> float:
@@ -218,13 +235,18 @@ def _put_segments(png: Path, name: str, pictures: list[Picture], classes: "_Clas
         raise Unusable("MASK_WITHOUT_IMAGE", f"{name}: {fact}; it must be there once")
     if isinstance(classes, Unusable):
         raise Unusable(classes.reason, f"{name}: what its values mean cannot be read: {classes.message}")
-    pictures[0].regions = _segments(png, name, pictures[0], classes)
+    regions = _segments(png, name, pictures[0], classes)
+    if pictures[0].regions and not regions:
+        # Its boxes say something else.
+        raise marks_nothing(name)
+    pictures[0].regions = regions
 
 
 def _segments(png: Path, name: str, picture: Picture, classes: _Classes) -> list[Region]:
-    mode, (width, height), present = _values(png, name)
-    if mode not in ("P", "L"):
-        raise Unusable("BAD_MASK", f"{name} has mode {mode}; save it with a palette or as 8-bit grey")
+    with unusable_on_failure(name):
+        values = indices(read_file(png), name)
+    height, width = values.shape
+    present = set(np.unique(values).tolist()) - {0, _VOID}
     if not present:
         return []
     labels = {region.label for region in picture.regions}
@@ -248,20 +270,6 @@ def _segments(png: Path, name: str, picture: Picture, classes: _Classes) -> list
         for label, values in by_label.items()
         if label.lower() not in _UNLABELLED
     ]
-
-
-def _values(png: Path, name: str) -> tuple[str, tuple[int, int], set[int]]:
-    """Mode, width and height, and the values that are neither background nor void."""
-    try:
-        with opened_image(io.BytesIO(read_file(png)), "PNG") as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(f"{image.width}×{image.height} pixels, the limit is {MAX_PIXELS:,}")  # noqa: TRY301
-            pixels = np.asarray(image) if image.mode in ("P", "L") else np.zeros(1, np.uint8)
-            return image.mode, image.size, {int(value) for value in np.unique(pixels)} - {0, _VOID}
-    except Exception as error:  # Pillow's parsers raise almost anything on hostile bytes
-        raise Unusable(
-            "BAD_MASK", f"{name} is no readable PNG ({fact_of(error)}); export it again"
-        ) from error
 
 
 def _classes(walked: Walk, directory: PurePosixPath) -> _Classes:

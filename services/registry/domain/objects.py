@@ -78,6 +78,7 @@ class RejectReason(enum.StrEnum):
     TOO_MANY_PARTS = "TOO_MANY_PARTS"
     SEVERAL_PICTURES = "SEVERAL_PICTURES"
     NO_RANGE = "NO_RANGE"
+    UNSUPPORTED_KIND = "UNSUPPORTED_KIND"
     TOO_MUCH_MEMORY = "TOO_MUCH_MEMORY"
     TOO_SLOW = "TOO_SLOW"
     HASH_MISMATCH = "HASH_MISMATCH"
@@ -105,6 +106,9 @@ _BY_REASON = {
     RejectReason.NO_RANGE: sentence(
         "the file's numbers do not say which are black and white (floats, 32 bits, negative ones); save it "
         "as grey of 8 or 16 bits"
+    ),
+    RejectReason.UNSUPPORTED_KIND: sentence(
+        "the file may be sound, and its kind of JPEG, BMP or TIFF is not taken; save it as PNG"
     ),
     RejectReason.TOO_MUCH_MEMORY: sentence(
         "decoding the image takes more memory than one file may; open it and save it again"

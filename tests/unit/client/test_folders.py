@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from loupe.folders import FolderListing, FolderUnreadable, hold_out, read_folder
+from loupe.folders import FolderListing, FolderUnreadable, ImportOptions, hold_out, read_folder
 
 
 def _folder(root: Path, *files: str) -> Path:
@@ -51,6 +51,14 @@ AMBIGUOUS, ALONE = "AMBIGUOUS_MASK", "MASK_WITHOUT_IMAGE"
         ("a.jpg a.tif a.mask.png", {"a.jpg": None, "a.tif": None}, {"a.mask.png": AMBIGUOUS}),
         ("a.jpg a.PNG a.png", {"a.jpg": None}, {"a.PNG": AMBIGUOUS, "a.png": AMBIGUOUS}),
         ("a.PNG a.png", {"a.PNG": None, "a.png": None}, {}),
+        ("a.jpg a_gt.png", {"a.jpg": "a_gt.png"}, {}),
+        ("a.png a-GT.bmp", {"a.png": "a-GT.bmp"}, {}),
+        ("a.jpg a_label.png", {"a.jpg": "a_label.png"}, {}),
+        ("a.jpg a.ground_truth.tif", {"a.jpg": "a.ground_truth.tif"}, {}),
+        ("a.jpg a_segmentation.png", {"a.jpg": "a_segmentation.png"}, {}),
+        ("a.jpg a_mask.png a_gt.png", {"a.jpg": None}, {"a_gt.png": AMBIGUOUS, "a_mask.png": AMBIGUOUS}),
+        ("a.jpg a.mask.png a_gt.png", {"a.jpg": "a.mask.png"}, {"a_gt.png": AMBIGUOUS}),
+        ("b_gt.png c_label.jpg", {"b_gt.png": None, "c_label.jpg": None}, {}),
         ("a.bmp a.jpg", {"a.bmp": None, "a.jpg": None}, {}),
     ],
 )  # fmt: skip
@@ -63,6 +71,29 @@ def test_what_looks_like_a_mask_is_a_mask_of_one_picture_or_is_named(
     masks = {sample.image.name: sample.mask.name if sample.mask else None for sample in listing.samples}
     assert masks == samples
     assert {item.file.removeprefix("C1/"): item.reason for item in listing.left_out} == left_out
+
+
+def test_pictures_of_a_folder_called_masks_are_told_with_doubt(tmp_path: Path) -> None:
+    """D5: `masks/` became a code without a word; a defect may be called so, so nothing is guessed."""
+    _folder(
+        tmp_path,
+        "C1/a.jpg",
+        "C1/b.jpg",
+        "C2/a.png",
+        "masks/a.png",
+        "masks/b_gt.png",
+        "masks/c.png",
+        "GT/a.png",
+    )
+    listing = read_folder(tmp_path)
+    assert [(one.file, one.reason) for one in listing.remarks] == [
+        ("GT/a.png", "PERHAPS_A_MASK"),
+        ("masks/a.png", "PERHAPS_A_MASK"),
+        ("masks/b_gt.png", "PERHAPS_A_MASK"),
+    ]
+    assert "name it b.mask.png" in listing.remarks[2].message
+    meant = read_folder(tmp_path, ImportOptions(code_of_label={"masks": "MASKS", "GT": "GT"}))
+    assert meant.remarks == ()
 
 
 def test_an_explicit_mask_leaves_a_png_of_the_same_stem_an_image(tmp_path: Path) -> None:

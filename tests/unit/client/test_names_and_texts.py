@@ -14,6 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from loupe.folders import read_folder
 from loupe.groups import BadTable, parse
+from loupe.text import fact_of
 from loupe.text_encodings import decode
 from loupe.unusable import Unusable
 
@@ -179,3 +180,19 @@ def is_mask_of(mask: Path, picture: Path) -> bool:
     beside = mask.parent == picture.parent and mask.name.startswith(picture.stem)
     named = {f"{mark}mask{suffix}" for mark in "._-" for suffix in PICTURES}
     return beside and (ending in named or (ending == ".png" and picture.suffix.lower() != ".png"))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ImportError("cannot import name 'ImageCms' from 'PIL' (/opt/venv/site-packages/PIL/__init__.py)"),
+        ModuleNotFoundError("No module named 'imagecodecs'"),
+        ValueError("(-215:Assertion failed) at grfmt_bmp.cpp:109"),
+        OSError("cannot identify image file <_io.BytesIO object at 0x7f0012345678>"),
+    ],
+)
+def test_what_a_library_says_of_itself_is_not_told(error: Exception) -> None:
+    """A person can do nothing with a path of the server or with the name of a module."""
+    told = fact_of(error)
+    assert told
+    assert not any(part in told for part in ("/", "PIL", "0x", ".cpp", "import", "module"))

@@ -18,6 +18,8 @@ from loupe.image_files import FEW_BITS, LEFT_OVER, Reason, UnusableImage, decode
 from loupe.unusable import Unusable
 from PIL import Image, ImageOps, TiffImagePlugin
 
+from tests.support import written_pictures as written
+
 CASES = Path(__file__).resolve().parents[4] / "shared" / "cases"
 needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="the cases are not beside this checkout")
 ORIENTATION = 0x0112
@@ -365,3 +367,169 @@ def test_tiffs_of_other_kinds_are_refused_for_what_they_are(name, told):
     refusal = refused((CASES / "45-bigtiff-floattiff/TTFBS" / name).read_bytes(), name)
     assert told in refusal.message
     assert "0x" not in refusal.message
+
+
+# --- kinds that decoders misread ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compression", [written.UNCOMPRESSED, written.LZW, written.DEFLATE])
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("tile_px", [0, 16])
+@pytest.mark.parametrize("is_planar", [False, True])
+@pytest.mark.parametrize("order", "<>")
+def test_a_tiff_is_what_was_written_however_it_lies(compression, bits, tile_px, is_planar, order):
+    """Pillow scrambles planar TIFFs of 16 bits that are not compressed; OpenCV does not read all of them."""
+    pixels = picture(37, 50).astype(np.uint16)
+    stored = pixels if bits == 8 else pixels * 256 + picture(37, 50, 1)
+    data = written.tiff(
+        stored,
+        bits,
+        written.RGB,
+        compression=compression,
+        rows_per_strip=10,
+        tile_px=tile_px,
+        is_planar=is_planar,
+        order=order,
+    )
+    if is_planar and bits == 16 and compression == written.UNCOMPRESSED:
+        refusal = refused(data)
+        assert refusal.reason is Reason.UNSUPPORTED_KIND
+        assert "planar" in refusal.message
+        assert "PNG" in refusal.message
+    else:
+        assert np.array_equal(decode(data), pixels)
+
+
+@pytest.mark.parametrize("most", [255, 65535])
+def test_a_tiff_whose_palette_has_8_bits_shows_its_colours(most):
+    indices = picture()[..., 0]
+    colours = np.random.default_rng(7).integers(0, 256, (3, 256))
+    colours[0, 0] = 255
+    tag = {320: (3, (colours * (most // 255)).ravel().tolist())}
+    data = written.tiff(indices[..., None], 8, written.PALETTE, tags=tag)
+    assert np.array_equal(decode(data), colours.T[indices].astype(np.uint8))
+
+
+BYTES = {"bgrx": (16, 8, 0), "rgbx": (0, 8, 16), "xbgr": (24, 16, 8), "xrgb": (8, 16, 24)}
+"""Where red, green and blue lie."""
+
+
+@pytest.mark.parametrize("header_bytes", [40, 52, 56, 108, 124])
+@pytest.mark.parametrize("shifts", BYTES.values(), ids=BYTES)
+def test_channel_masks_of_a_bmp_count_or_are_refused(header_bytes, shifts):
+    """OpenCV passes over those of the two short headers, so red was blue."""
+    pixels = picture(7, 9).astype(np.uint32)
+    stored = sum(pixels[..., channel] << shift for channel, shift in enumerate(shifts)).astype(np.uint32)
+    data = written.masked_bmp(stored, [0xFF << shift for shift in shifts], header_bytes=header_bytes)
+    if header_bytes >= 56 or shifts == BYTES["bgrx"]:
+        assert np.array_equal(decode(data), pixels)
+    else:
+        refusal = refused(data)
+        assert refusal.reason is Reason.UNSUPPORTED_KIND
+        assert "channel masks" in refusal.message
+
+
+@pytest.mark.parametrize("header_bytes", [40, 108])
+@pytest.mark.parametrize(
+    "bits",
+    [
+        ((10, 5), (5, 5), (0, 5)),
+        ((11, 5), (5, 6), (0, 5)),
+        ((0, 5), (5, 6), (11, 5)),
+        ((8, 4), (4, 4), (0, 4)),
+    ],
+)
+def test_a_bmp_of_16_bits_is_what_was_written_or_refused_with_a_remedy(header_bytes, bits):
+    """Of a channel of 5 or 6 bits the lowest of the 8 are 0."""
+    pixels = picture(7, 9)
+    kept = np.dstack([pixels[..., c] >> (8 - count) << (8 - count) for c, (_, count) in enumerate(bits)])
+    stored = sum(
+        (kept[..., c].astype(np.uint16) >> (8 - count)) << shift for c, (shift, count) in enumerate(bits)
+    )
+    masks = [(2**count - 1) << shift for shift, count in bits]
+    data = written.masked_bmp(stored.astype(np.uint16), masks, header_bytes=header_bytes)
+    if header_bytes == 40 and masks[0] in {0x7C00, 0xF800}:
+        assert np.array_equal(decode(data), kept)
+    else:
+        refusal = refused(data)
+        assert refusal.reason is Reason.UNSUPPORTED_KIND
+        assert "PNG" in refusal.message
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("absolute", [False, True])
+@pytest.mark.parametrize("width", [9, 10])
+def test_a_bmp_of_run_lengths_is_taken_whole_or_refused(bits, absolute, width):
+    """Decoders paint black what run lengths leave out."""
+    values = picture(7, width)[..., 0] >> (8 - bits)
+    rows = written.run_lengths(values, bits, absolute=absolute)
+    shown = np.repeat((values * (255 // (2**bits - 1)))[..., None], 3, 2)
+    for end in (b"", b"\0\1"):
+        assert np.array_equal(decode(written.run_length_bmp(b"".join(rows) + end, width, 7, bits)), shown)
+    short_row = b"\0\3" + bytes(4) if absolute else rows[3][:-4]
+    for codes in (
+        [*rows[:4], b"\0\1"],
+        [*rows[:4]],
+        [*rows[:3], short_row + b"\0\0", *rows[4:], b"\0\1"],
+        [b"\0\2\0\1", *rows[1:], b"\0\1"],
+        [b"\0\1"],
+        [],
+    ):
+        refusal = refused(written.run_length_bmp(b"".join(codes), width, 7, bits))
+        assert refusal.reason is Reason.TRUNCATED
+
+
+def test_kinds_that_no_decoder_reads_are_to_be_saved_as_png():
+    """Copying a sound file again does not help, and nobody is helped by the names of our modules."""
+    grey = picture(8, 8)[..., :1]
+    for data in (
+        written.tiff(grey.astype(np.uint16) * 4, 10, written.BLACK_IS_ZERO),
+        written.tiff(picture(8, 8), 8, 8),
+        written.bmp(picture(8, 8), 24, None, top_down=False).replace(b"\x18\0\0\0\0\0", b"\x18\0\5\0\0\0", 1),
+    ):
+        refusal = refused(data)
+        assert refusal.reason is Reason.UNSUPPORTED_KIND
+        assert refusal.message.endswith("save it as PNG")
+
+
+# --- several pictures in a JPEG -----------------------------------------------------------------------------
+
+
+def many(**options) -> bytes:
+    """A JPEG with a list of two pictures."""
+    first, second = (Image.fromarray(picture(seed=seed)) for seed in (1, 2))
+    return saved(first, "MPO", save_all=True, append_images=[second], **options)
+
+
+def test_a_jpeg_of_several_pictures_is_refused():
+    one, other = (saved(Image.fromarray(picture(seed=seed)), "JPEG") for seed in (1, 2))
+    for data in (many(), one + other, one + bytes(100) + other, one + one):
+        refusal = refused(data)
+        assert refusal.reason is Reason.SEVERAL_PICTURES
+        assert "2 pages or frames" in refusal.message
+
+
+def test_a_jpeg_with_a_smaller_copy_or_notes_is_one_picture():
+    one = saved(Image.fromarray(picture()), "JPEG")
+    thumbnail = saved(Image.fromarray(picture()[::4, ::4]), "JPEG")
+    exif = b"Exif\0\0" + thumbnail
+    with_thumbnail = one[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + one[2:]
+    for data in (with_thumbnail, one + bytes(1000), one + b"SEFH notes" + thumbnail, one + one[:20]):
+        assert inspect(data, "a").width == 40
+
+
+@pytest.mark.parametrize(
+    ("kind", "marks", "count"),
+    [(0, b"", 2), (0x020002, b"", 2), (0x010001, b"", 1), (0, b' hdrgm:Version="1.0"', 1)],
+)
+def test_a_list_of_pictures_counts_those_that_are_pictures(kind, marks, count):
+    """Smaller copies are none, nor is the gain map of a telephone."""
+    one = saved(Image.fromarray(picture()), "JPEG")
+    entries = struct.pack("<IIIHH", 0x20030000, len(one), 0, 0, 0) + struct.pack("<IIIHH", kind, 9, 9, 0, 0)
+    directory = struct.pack("<HHHI4sHHIII", 2, 0xB000, 7, 4, b"0100", 0xB002, 7, len(entries), 38, 0)
+    body = b"MPF\0" + b"II*\0" + struct.pack("<I", 8) + directory + entries + marks
+    data = one[:2] + b"\xff\xe2" + struct.pack(">H", len(body) + 2) + body + one[2:]
+    if count == 1:
+        assert inspect(data, "a").width == 40
+    else:
+        assert refused(data).reason is Reason.SEVERAL_PICTURES

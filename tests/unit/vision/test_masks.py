@@ -18,6 +18,7 @@ from services.vision import masks
 from services.vision.masks import UnusableMask, decode_mask, read_mask
 from services.vision.pack import PackCache
 from services.vision.samples import Sample
+from tests.support import written_pictures as written
 
 H, W = 24, 32
 GREY_PALETTE = [value for value in range(256) for _ in range(3)]
@@ -190,6 +191,15 @@ def test_what_is_no_index_is_refused_with_the_fact(kind):
     """D5: colours and shades have no order that anybody agreed on."""
     data, told = REFUSED_AS_INDEXED[kind]
     assert told in refusal(data, indexed=True)
+
+
+@pytest.mark.parametrize("most", [255, 65535])
+def test_a_tiff_mask_whose_palette_has_8_bits_marks_what_it_shows(most):
+    """Pillow takes all colours of such a palette for black."""
+    marked = spot(1)
+    tag = {320: (3, ([0, most] + [0] * 254) * 3)}
+    data = written.tiff(marked[..., None], 8, written.PALETTE, tags=tag)
+    assert np.array_equal(decode_mask(data, indexed=False), marked)
 
 
 def test_a_photo_is_no_mask():

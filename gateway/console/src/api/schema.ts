@@ -3265,7 +3265,7 @@ export interface components {
             /**
              * @description Of the resolution filter: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL; of a file that could not be
              *     read (D4): EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, TOO_MANY_PARTS,
-             *     SEVERAL_PICTURES, NO_RANGE, TOO_MUCH_MEMORY, TOO_SLOW, BAD_MASK.
+             *     SEVERAL_PICTURES, NO_RANGE, UNSUPPORTED_KIND, TOO_MUCH_MEMORY, TOO_SLOW, BAD_MASK.
              */
             reason: string;
             message: string;
@@ -3834,8 +3834,8 @@ export interface components {
             outcome: components["schemas"]["SampleOutcome_Outcome"];
             /**
              * @description For REJECTED: EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, TOO_MANY_PARTS,
-             *     SEVERAL_PICTURES, NO_RANGE, TOO_MUCH_MEMORY, TOO_SLOW, HASH_MISMATCH, NOT_UPLOADED, BAD_CODE, BAD_NAME, BAD_MASK,
-             *     OTHER_BITS.
+             *     SEVERAL_PICTURES, NO_RANGE, UNSUPPORTED_KIND, TOO_MUCH_MEMORY, TOO_SLOW, HASH_MISMATCH, NOT_UPLOADED, BAD_CODE,
+             *     BAD_NAME, BAD_MASK, OTHER_BITS.
              *     For the others: why a person should look at it, FEW_BITS or LEFT_OVER; mostly empty (D6).
              */
             reason: string;
@@ -3896,7 +3896,7 @@ export interface components {
             /**
              * @description For NONCONFORMING, as a training's NonconformingSample has it: RESOLUTION_TOO_LOW, ASPECT_RATIO,
              *     RESOLUTION_OFF_NOMINAL; EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED,
-             *     TOO_MANY_PARTS, SEVERAL_PICTURES, NO_RANGE, TOO_MUCH_MEMORY, TOO_SLOW, BAD_MASK.
+             *     TOO_MANY_PARTS, SEVERAL_PICTURES, NO_RANGE, UNSUPPORTED_KIND, TOO_MUCH_MEMORY, TOO_SLOW, BAD_MASK.
              */
             reason: string;
             message: string;

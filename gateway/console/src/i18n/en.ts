@@ -307,6 +307,7 @@ export const en: Words = {
       TOO_MANY_PARTS: "Too many parts",
       SEVERAL_PICTURES: "Several pictures in one file",
       NO_RANGE: "Range of values not known",
+      UNSUPPORTED_KIND: "Kind of file not taken",
       TOO_MUCH_MEMORY: "Takes too much memory",
       TOO_SLOW: "Takes too long to decode",
       BAD_MASK: "Mask cannot be used",

@@ -351,6 +351,7 @@ export const zh = {
       TOO_MANY_PARTS: "分块过多",
       SEVERAL_PICTURES: "一个文件含多张图片",
       NO_RANGE: "像素取值范围不明",
+      UNSUPPORTED_KIND: "不支持的文件种类",
       TOO_MUCH_MEMORY: "解码占用内存过多",
       TOO_SLOW: "解码耗时过长",
       BAD_MASK: "掩膜不可用",

@@ -22,9 +22,9 @@ SQUARE = [[2.0, 2.0], [5.0, 2.0], [5.0, 5.0], [2.0, 5.0]]
 
 
 def stencil(side: int) -> dict[str, Any]:
-    """A mask of LabelMe: empty, so that its bytes are few."""
+    """A mask of LabelMe: of one value, so that its bytes are few."""
     data = io.BytesIO()
-    Image.new("1", (side, side)).save(data, "PNG")
+    Image.new("1", (side, side), 1).save(data, "PNG")
     corners = [[0, 0], [side - 1, side - 1]]
     mask = base64.b64encode(data.getvalue()).decode()
     return {"label": "TPFIP", "shape_type": "mask", "points": corners, "mask": mask}

@@ -494,7 +494,7 @@ FAULTS: list[tuple[str, Any, str, str]] = [
     ("coco", ([image()], _row(segmentation=[[1, 2, 3]])), "BAD_ANNOTATION", "segmentation[0] is no polygon"),
     ("coco", ([image()], _row(bbox=[1, 1, 0, 2])), "NO_SHAPE", "bbox is 0 by 2"),
     ("coco", ([image()], _row(segmentation={"size": [10, 20], "counts": [7]})), "BAD_RLE", "add up to 7"),
-    ("coco", ([image()], _row(segmentation={"size": [5, 5], "counts": [25]})), "SIZE_DIFFERS", "of 5×5"),
+    ("coco", ([image()], _row(segmentation={"size": [5, 5], "counts": [24, 1]})), "SIZE_DIFFERS", "of 5×5"),
     ("coco", ([image(height=11)], _row(bbox=[1, 1, 2, 2])), "SIZE_DIFFERS", "images[0] is for"),
     ("coco", ([image(file_name="../../../b.png")], []), "OUTSIDE_FOLDER", "i.json: images[0] names"),
     ("coco", ([image(), image(file_name="b.png")], []), "TWICE", "the id 1, which is that of 'a.png' and 'b"),

@@ -24,6 +24,7 @@ from loupe.registry.v1 import dataset_pb2
 from PIL import Image
 from rich.console import Console
 
+from tests.support import written_pictures as written
 from tests.unit.client.annotations.test_formats import (
     BOX,
     accounted,
@@ -584,10 +585,15 @@ def test_coordinates_beyond_the_picture_are_refused(
     assert told(read_data(tmp_path)) == []
 
 
+def in_base64(image: Image.Image, **options: object) -> str:
+    file = io.BytesIO()
+    image.save(file, "PNG", **options)
+    return base64.b64encode(file.getvalue()).decode()
+
+
 def test_a_mask_of_labelme_must_be_as_large_as_its_corners_say(tmp_path: Path) -> None:
     """D5: a mask whose corners were scaled would lie elsewhere."""
-    small = base64.b64encode(picture(tmp_path / "m.png", 5, 3).read_bytes()).decode()
-    (tmp_path / "m.png").unlink()
+    small = in_base64(Image.new("L", (5, 3), 255))
     for corners, is_taken in (
         ([[2, 1], [6, 3]], True),
         ([[2, 1], [7, 4]], True),
@@ -778,3 +784,173 @@ def assert_meant(taken: str, place: str, written: str, tree: dict[str, bool]) ->
     if namesakes:
         beside = found.parent == PurePosixPath(place)
         assert beside or same(found.parent.name, path.parent.name) or found.parent.name in ("", "images")
+
+
+# --- masks within annotations -------------------------------------------------------------------------------
+
+MARKED = np.zeros((4, 6), np.uint8)
+MARKED[1:3, 2:5] = 1
+GREY = Image.fromarray(MARKED * 255)
+WHITE = Image.new("L", GREY.size, 255)
+TURNED = Image.Exif()
+TURNED[0x0112] = 3
+
+
+def indexed(*colours: int) -> Image.Image:
+    drawn = Image.fromarray(MARKED, "P")
+    drawn.putpalette(list(colours))
+    return drawn
+
+
+CLEAR = {
+    "0 and 255": GREY,
+    "0 and 1, as LabelMe writes": Image.fromarray(MARKED),
+    "1 bit": GREY.convert("1"),
+    "16 bits": Image.fromarray(MARKED.astype(np.uint16) * 65535),
+    "palette": indexed(0, 0, 0, 255, 255, 255),
+    "RGB": GREY.convert("RGB"),
+    "opaque alpha": Image.merge("LA", [GREY, WHITE]),
+}
+UNCLEAR: dict[str, tuple[Image.Image, dict[str, Any], str]] = {
+    "white with alpha": (Image.merge("LA", [WHITE, GREY]), {}, "transparent in part"),
+    "transparent black": (GREY, {"transparency": 0}, "transparent in part"),
+    "two greys": (Image.fromarray(MARKED * 127 + 3), {}, "more than black and white"),
+    "0 and 130": (Image.fromarray(MARKED * 130), {}, "more than black and white"),
+    "0 and 200 of 65535": (Image.fromarray(MARKED.astype(np.uint16) * 200), {}, "more than black and white"),
+    "inverted palette": (indexed(255, 255, 255, 0, 0, 0), {}, "something else than its values say"),
+    "black palette": (indexed(0, 0, 0, 0, 0, 0), {}, "something else than its values say"),
+    "red palette": (indexed(0, 0, 0, 255, 0, 0), {}, "more than black and white"),
+    "turned": (GREY, {"exif": TURNED}, "turned by its orientation tag"),
+    "two frames": (GREY, {"save_all": True, "append_images": [GREY.rotate(180)]}, "2 pages or frames"),
+    "nothing": (Image.new("L", GREY.size), {}, "marks nothing"),
+}
+
+
+def with_mask(root: Path, image: Image.Image, **options: object) -> FolderListing:
+    """A picture of which LabelMe has this mask, at (3, 2)."""
+    picture(root / "a.png")
+    corners = [[3, 2], [8, 5]]
+    mask = in_base64(image, **options)
+    labelme(root / "a.json", {"label": "A", "shape_type": "mask", "points": corners, "mask": mask})
+    return read_data(root, OK)
+
+
+@pytest.mark.parametrize("name", CLEAR)
+def test_a_clear_mask_of_labelme_marks_what_it_shows(tmp_path: Path, name: str) -> None:
+    expected = np.zeros((10, 20), np.uint8)
+    expected[2:6, 3:9] = MARKED * 255
+    assert np.array_equal(mask_of(only(with_mask(tmp_path, CLEAR[name]))), expected)
+
+
+@pytest.mark.parametrize("name", UNCLEAR)
+def test_an_unclear_mask_of_labelme_is_refused_with_the_fact(tmp_path: Path, name: str) -> None:
+    """D5: white with alpha marked everything, an inverted palette the background, a black one nothing."""
+    drawn, options, fact = UNCLEAR[name]
+    listing = with_mask(tmp_path, drawn, **options)
+    assert not listing.samples
+    (line,) = listing.left_out
+    assert (line.file, line.reason) == ("a.png", "NO_SHAPE" if fact == "marks nothing" else "BAD_MASK")
+    assert fact in line.message
+    assert line.message_zh.isprintable()
+    assert "a.json: shapes[0].mask" in line.message_zh
+
+
+def test_an_annotation_that_marks_nothing_is_no_defect_and_no_background(tmp_path: Path) -> None:
+    """D5: run lengths of background only, and a mask that ends where the picture begins."""
+    picture(tmp_path / "a.png")
+    row = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": {"size": [10, 20], "counts": [200]}}
+    coco(tmp_path / "x.json", [image()], [row])
+    listing = read_data(tmp_path, OK)
+    assert told(listing) == [("a.png", "NOTHING_LEFT"), ("a.png", "NO_SHAPE")]
+    assert "marks nothing" in listing.left_out[1].message
+    (tmp_path / "x.json").unlink()
+    beside = {"points": [[-1, 2], [-1, 5]], "mask": in_base64(Image.new("L", (1, 4), 255))}
+    labelme(tmp_path / "a.json", {"label": "A", "shape_type": "mask", **beside})
+    assert told(read_data(tmp_path, OK)) == [("a.png", "OUTSIDE_PICTURE")]
+
+
+def segmented(root: Path, image: Image.Image | bytes, **options: object) -> FolderListing:
+    """A picture of Pascal VOC with this segmentation, whose values 1 and above are called C1 and so on."""
+    picture(root / "JPEGImages/a.png")
+    voc(root / "Annotations/a.xml")
+    file = root / "SegmentationClass/a.png"
+    file.parent.mkdir(exist_ok=True)
+    if isinstance(image, bytes):
+        file.write_bytes(image)
+    else:
+        image.save(file, **options)
+    names = "".join(f"C{value}:0,0,0::\n" for value in range(1, 200))
+    (root / "labelmap.txt").write_text(f"background:0,0,0::\n{names}")
+    return read_data(root, OK)
+
+
+VALUES_2 = np.zeros((10, 20), np.uint8)
+VALUES_2[2:5, 3:9] = 1
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("is_palette", [False, True])
+def test_the_values_of_a_segmentation_are_those_that_were_written(
+    tmp_path: Path,
+    bits: int,
+    is_palette: bool,  # noqa: FBT001 -- pytest gives it
+) -> None:
+    """D5: Pillow spreads grey of 2 and 4 bits over 0 to 255, so 1 was 85 or 17, and another code."""
+    colour_type, chunks = (3, {"PLTE": bytes(6)}) if is_palette else (0, {})
+    data = written.png(VALUES_2[..., None], bits, colour_type, chunks)
+    listing = segmented(tmp_path, data)
+    if is_palette or bits == 8:
+        sample = only(listing)
+        assert sample.code == "C1"
+        assert np.array_equal(mask_of(sample) > 0, VALUES_2 > 0)
+    else:
+        assert not listing.samples
+        assert listing.left_out[-1].reason == "BAD_MASK"
+        assert "8-bit grey" in listing.left_out[-1].message
+
+
+@pytest.mark.parametrize(
+    ("options", "fact"),
+    [
+        ({"exif": TURNED}, "turned by its orientation tag"),
+        ({"save_all": True, "append_images": [Image.new("L", (20, 10), 3)]}, "2 pages or frames"),
+    ],
+)
+def test_a_segmentation_is_judged_as_mask_files_are(
+    tmp_path: Path, options: dict[str, Any], fact: str
+) -> None:
+    listing = segmented(tmp_path, Image.fromarray(VALUES_2), **options)
+    assert not listing.samples
+    assert fact in next(line.message for line in listing.left_out if line.reason == "BAD_MASK")
+
+
+def test_boxes_whose_segmentation_marks_nothing_are_contradicted(tmp_path: Path) -> None:
+    """D5: the picture was one without a defect."""
+    segmented(tmp_path, Image.new("L", (20, 10)))
+    voc(tmp_path / "Annotations/a.xml", ("C1", (3, 2, 6, 4)))
+    listing = read_data(tmp_path, OK)
+    assert not listing.samples
+    assert "NO_SHAPE" in [line.reason for line in listing.left_out]
+
+
+@pytest.mark.parametrize("tag", ["polygon", "robndbox", "segm"])
+@pytest.mark.parametrize("has_box", [False, True])
+def test_what_pascal_voc_draws_beside_a_box_is_not_dropped(
+    tmp_path: Path,
+    tag: str,
+    has_box: bool,  # noqa: FBT001 -- pytest gives it
+) -> None:
+    """D5: the box was taken, and the polygon forgotten."""
+    picture(tmp_path / "a.png")
+    voc(tmp_path / "a.xml", ("A", (3, 2, 6, 4)))
+    text = (tmp_path / "a.xml").read_text()
+    box = text[text.index("<bndbox>") : text.index("</bndbox>") + len("</bndbox>")]
+    drawn = f"<{tag}><x1>3</x1><y1>2</y1></{tag}>"
+    (tmp_path / "a.xml").write_text(text.replace(box, drawn + box * has_box))
+    listing = read_data(tmp_path, OK)
+    assert not listing.samples
+    line = next(line for line in listing.left_out if line.reason == "NO_SHAPE")
+    assert f"<{tag}>" in line.message
+    assert f"<{tag}>" in line.message_zh
+    (tmp_path / "a.xml").write_text(text.replace(box, f"<{tag}/>{box}"))
+    assert read_data(tmp_path, OK).samples

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from loupe.annotations.mask_pixels import Stencil
 from loupe.annotations.run_lengths import run_lengths
-from loupe.annotations.shapes import Circle, Polygon, Shape, Stencil, Stroke, area_px, box
+from loupe.annotations.shapes import Circle, Polygon, Shape, Stroke, area_px, box
 from loupe.unusable import Unusable
 from PIL import Image
 
@@ -116,7 +117,7 @@ def test_a_stencil_is_laid_where_it_belongs_and_cut_at_the_edge() -> None:
     """LabelMe's masks are small pictures at a place."""
     buffer = io.BytesIO()
     Image.fromarray(np.array([[1, 0, 1], [0, 1, 1]], np.uint8) * 255).save(buffer, "PNG")
-    found = _pixels(Stencil(-1, 3, buffer.getvalue(), 3, 2), 4, 5)
+    found = _pixels(Stencil(-1, 3, buffer.getvalue(), 3, 2, "a"), 4, 5)
     assert np.argwhere(found).tolist() == [[3, 1], [4, 0], [4, 1]]
 
 
@@ -158,7 +159,7 @@ def test_both_ways_of_writing_run_lengths_mean_the_same(
 ) -> None:
     """Uncompressed lists and compressed text, whatever the runs are."""
     total = sum(counts)
-    if total == 0:
+    if sum(counts[1::2]) == 0:  # one that marks nothing is refused
         return
     shape = run_lengths({"size": [total, 1], "counts": _compressed(counts) if compressed else counts}, "x")
     assert shape.counts.tolist() == counts

@@ -80,6 +80,8 @@ describe("a folder that was dropped (D1, D2)", () => {
   });
   it.each([
     [["a.png", "a_mask.png"], [["a.png", "a_mask.png", true]], []],
+    [["a.jpg", "a_gt.png"], [["a.jpg", "a_gt.png", true]], []],
+    [["b_gt.png"], [["b_gt.png", undefined, false]], []],
     [["a.jpg", "a.mask.png"], [["a.jpg", "a.mask.png", false]], []],
     [["a.jpg", "a.png"], [["a.jpg", "a.png", true]], []],
     [["a.jpg", "a.mask.png", "a_mask.png"], [["a.jpg", "a.mask.png", false]], ["a_mask.png"]],

@@ -54,6 +54,9 @@ export interface Listing {
 const IMAGE = /\.(jpe?g|png|bmp|tiff?)$/i;
 const OTHER_PICTURES = /\.(gif|webp|hei[cf]|avif|jp2|jxl|psd|svg|dng|raw)$/i;
 const MASK = /[._-]mask\.(jpe?g|png|bmp|tiff?)$/i;
+/** What data sets call masks, and pictures may be called: only beside a picture of the stem it may be one. */
+const LIKE_MASK =
+  /[._-](gt|ground[ _-]?truth|truth|labels?|seg(mentation)?s?|annotations?)\.(jpe?g|png|bmp|tiff?)$/i;
 /** A mask by definition; other names only suggest one. */
 const CERTAIN_MASK = /\.mask\.png$/i;
 const GROUPS = "groups.csv";
@@ -77,6 +80,9 @@ export async function listing(files: readonly FoundFile[]): Promise<Listing> {
   const pictures = new Map<string, ReadableFile[]>();
   const names = new Set<string>();
   const tables: ReadableFile[] = [];
+  const stems = new Set(
+    files.flatMap(({ path, file }) => (file && IMAGE.test(path) ? stemOf(path.split("/").slice(-2).join("/")) : [])),
+  );
   for (const { path, file } of files) {
     const name = path.split("/").slice(-2).join("/");
     const into = (files: Map<string, ReadableFile[]>, stem: string, found: File) =>
@@ -93,6 +99,8 @@ export async function listing(files: readonly FoundFile[]): Promise<Listing> {
       left.push({ path, reason });
     else if (reason) tables.push({ path, file });
     else if (MASK.test(name)) into(named, name.replace(MASK, ""), file);
+    else if (LIKE_MASK.test(name) && stems.has(name.replace(LIKE_MASK, "")))
+      into(named, name.replace(LIKE_MASK, ""), file);
     else into(pictures, stemOf(name), file);
     names.add(name);
   }

@@ -526,7 +526,7 @@ class SampleResult(_message.Message):
     reason: _builtins.str
     """For NONCONFORMING, as a training's NonconformingSample has it: RESOLUTION_TOO_LOW, ASPECT_RATIO,
     RESOLUTION_OFF_NOMINAL; EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED,
-    TOO_MANY_PARTS, SEVERAL_PICTURES, NO_RANGE, TOO_MUCH_MEMORY, TOO_SLOW, BAD_MASK.
+    TOO_MANY_PARTS, SEVERAL_PICTURES, NO_RANGE, UNSUPPORTED_KIND, TOO_MUCH_MEMORY, TOO_SLOW, BAD_MASK.
     """
     message: _builtins.str
     mask_sha256: _builtins.str

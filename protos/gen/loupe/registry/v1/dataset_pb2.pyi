@@ -426,8 +426,8 @@ class SampleOutcome(_message.Message):
     outcome: Global___SampleOutcome.Outcome.ValueType
     reason: _builtins.str
     """For REJECTED: EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, TOO_MANY_PARTS,
-    SEVERAL_PICTURES, NO_RANGE, TOO_MUCH_MEMORY, TOO_SLOW, HASH_MISMATCH, NOT_UPLOADED, BAD_CODE, BAD_NAME, BAD_MASK,
-    OTHER_BITS.
+    SEVERAL_PICTURES, NO_RANGE, UNSUPPORTED_KIND, TOO_MUCH_MEMORY, TOO_SLOW, HASH_MISMATCH, NOT_UPLOADED, BAD_CODE,
+    BAD_NAME, BAD_MASK, OTHER_BITS.
     For the others: why a person should look at it, FEW_BITS or LEFT_OVER; mostly empty (D6).
     """
     message: _builtins.str

@@ -782,7 +782,7 @@ class NonconformingSample(_message.Message):
     reason: _builtins.str
     """Of the resolution filter: RESOLUTION_TOO_LOW, ASPECT_RATIO, RESOLUTION_OFF_NOMINAL; of a file that could not be
     read (D4): EMPTY, NOT_AN_IMAGE, TYPE_MISMATCH, TRUNCATED, TOO_LARGE, DECODE_FAILED, TOO_MANY_PARTS,
-    SEVERAL_PICTURES, NO_RANGE, TOO_MUCH_MEMORY, TOO_SLOW, BAD_MASK.
+    SEVERAL_PICTURES, NO_RANGE, UNSUPPORTED_KIND, TOO_MUCH_MEMORY, TOO_SLOW, BAD_MASK.
     """
     message: _builtins.str
     width: _builtins.int
