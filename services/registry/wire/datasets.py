@@ -117,8 +117,9 @@ def outcome_out(value: SampleOutcome) -> pb.SampleOutcome:
         reason=reason,
         message=told.english,
         message_zh=told.chinese,
-        same_pixels_under_other_codes=value.same_pixels_under_other_codes,
-        same_pixels_in_other_paths=value.same_pixels_in_other_paths,
+        same_pixels_under_other_codes=value.same_pixels.under_other_codes,
+        same_pixels_in_other_paths=value.same_pixels.in_other_paths,
+        same_pixels_under_same_code=value.same_pixels.under_same_code,
     )
 
 

@@ -3850,6 +3850,11 @@ export interface components {
              *     `datasets/{dataset}/paths/{path}/{code}/{file}`.
              */
             samePixelsInOtherPaths: string[];
+            /**
+             * @description At most ten other files of this path with the same pixels under the same code, in the same bytes or in others.
+             *     The split takes them for one group (D3).
+             */
+            samePixelsUnderSameCode: string[];
         };
         /**
          * @description * `OUTCOME_UNSPECIFIED`

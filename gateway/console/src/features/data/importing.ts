@@ -422,6 +422,7 @@ function setAside(
     messageZh: text(dictionaries.zh.datasets),
     samePixelsUnderOtherCodes: [],
     samePixelsInOtherPaths: [],
+    samePixelsUnderSameCode: [],
   };
 }
 
