@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from loupe.groups import group_key
 from loupe.registry.v1 import dataset_pb2 as pb
 from loupe.translation import Sentence
 
@@ -101,7 +102,8 @@ def code_parts_out(value: CodeParts) -> pb.CodeParts:
 
 def candidate_in(message: pb.SampleCandidate) -> Candidate:
     """What an importer offers."""
-    return Candidate(message.file, message.sha256, message.mask_sha256 or None, message.group or None)
+    group = group_key(message.group) or None
+    return Candidate(message.file, message.sha256, message.mask_sha256 or None, group)
 
 
 def outcome_out(value: SampleOutcome) -> pb.SampleOutcome:

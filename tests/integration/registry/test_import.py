@@ -565,6 +565,15 @@ async def test_d3_the_same_picture_in_other_bytes_is_one_part(importer: Importer
     assert len(set(lines.values())) == 3
 
 
+async def test_d3_a_group_is_one_in_any_composition(importer: Importer) -> None:
+    """A program of a Mac and one of Windows write the same panel in two ways."""
+    files = {"A/1.png": png(1), "A/2.png": png(2), "A/3.png": png(3)}
+    groups = {"A/1.png": "Pr\u00fcfling", "A/2.png": "Pru\u0308fling", "A/3.png": " Pr\u00fcfling"}
+    await importer.import_files(files, groups=groups)
+    assert {one.group for one in await samples_of(importer.caller, importer.path)} == {"Pr\u00fcfling"}
+    assert await parts_of(importer.caller, [importer.path], ["A"]) == {"A": (3, 1)}
+
+
 async def test_d3_a_listing_pinned_without_pixels_is_pinned_anew(
     importer: Importer, registry: Registry
 ) -> None:
