@@ -3530,8 +3530,9 @@ export interface components {
             /** @description Changes with every change of the bank. */
             etag: string;
             /**
-             * @description Versions, at most 100, that were trained with a data path of the revision, `models/{model}/versions/{version}`. Not
-             *     in lists. Samples that reached a training by another path are found when a prediction is submitted.
+             * @description Versions, at most 100, that were trained with a data path of the revision, `models/{model}/versions/{version}`,
+             *     themselves or by the weights that they began with. Not in lists. Samples that reached a training by another path are
+             *     found when a prediction is submitted.
              */
             trainedVersions: string[];
             /**
