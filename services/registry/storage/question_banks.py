@@ -49,7 +49,7 @@ _TRAINED = sa.text(
     """
     WITH RECURSIVE named AS (
         SELECT v.*, 'models/' || model || '/versions/v' || major || '.'
-            || lpad(CAST(release_number AS text), greatest(2, length(CAST(release_number AS text))), '0') AS name
+            || CASE WHEN release_number < 10 THEN '0' ELSE '' END || release_number AS name
         FROM model_versions v
     ), trained AS (
         SELECT v.model, v.major, v.release_number, v.name FROM named v

@@ -986,6 +986,15 @@ def test_p7_an_overlap_of_nothing_is_none() -> None:
     assert not over(overlap=TrainingOverlap(9, 0, 0, 0), exclude_training_overlap=True).findings
 
 
+def test_r4_the_latest_version_of_a_model_whose_versions_are_archived() -> None:
+    """There is a version; that it is archived is why "latest" leads nowhere."""
+    request = PredictionRequest(
+        model_version="models/m/versions/latest", data_paths=(GOOD,), compute_resource="r"
+    )
+    told = only(examine_prediction(request, FACTS), "model_version", "NOT_FOUND")
+    assert "all its versions are archived; name a version itself, or restore one" in told
+
+
 def test_p1_what_a_prediction_is_told() -> None:
     only(
         examine_prediction(

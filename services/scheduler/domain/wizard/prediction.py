@@ -12,6 +12,7 @@ from services.scheduler.domain.wizard.findings import (
     ALL_STEPS,
     Examination,
     has_error,
+    no_version,
     not_found,
     of_step,
 )
@@ -77,7 +78,7 @@ def check_judged(request: PredictionRequest, facts: RegistryData) -> list[Violat
     if faults:
         return faults
     if version is None:
-        return [not_found("model_version", request.model_version, sentence("model version"))]
+        return [no_version(request.model_version)]
     if not version.archived:
         return []
     archived = sentence("{version} is archived; its report counts as that of any other", version=version.name)

@@ -218,10 +218,11 @@ function groupsOf(
   // In capitals or not, and in any Unicode composition, as annotations name their pictures.
   const keyed = new Map<string, Set<string | undefined>>();
   for (const [spelling, of] of spellings) keyed.set(keyOf(spelling), (keyed.get(keyOf(spelling)) ?? new Set()).add(of));
-  const find = (name: string): string | "several" | undefined => {
-    if (spellings.has(name)) return spellings.get(name) ?? "several";
+  /** The file of that name; null if it may be one of several. */
+  const find = (name: string): string | null | undefined => {
+    if (spellings.has(name)) return spellings.get(name) ?? null;
     const found = [...(keyed.get(keyOf(name)) ?? [])];
-    return found.length > 1 ? "several" : found.length ? (found[0] ?? "several") : undefined;
+    return found.length > 1 ? null : found.length ? (found[0] ?? null) : undefined;
   };
   const groups = new Map<string, string>();
   const isNamed = (row: readonly string[]) => Boolean(row[names.indexOf(file)]);
@@ -229,9 +230,8 @@ function groupsOf(
     const written = row[names.indexOf(file)]?.replaceAll("\\", "/") ?? "";
     const of = row[names.indexOf(group)] ?? "";
     const parts = written.split("/");
-    const exact = find(parts.slice(-2).join("/"));
-    const meant = exact && exact !== "several" ? exact : find(parts.at(-1) ?? "");
-    if (meant === "several") return { kind: "unclear", line: index + before + 1, file: written };
+    const meant = find(parts.slice(-2).join("/")) ?? find(parts.at(-1) ?? "");
+    if (meant === null) return { kind: "unclear", line: index + before + 1, file: written };
     if (!meant) continue;
     const other = groups.get(meant);
     if (other !== undefined && other !== of) return { kind: "twice", file: meant, groups: [other, of] };
