@@ -27,6 +27,8 @@ _BY_REASON: dict[str, tuple[str, str]] = {
         "a --path with another group of one of them, or --model-params FILE without one"
     ),
     "SAMPLES_OF_UNLISTED_CODES": sentence("--model-params FILE with these codes, if they are to be learnt"),
+    "NO_KNOWN_CODE": sentence("another --bank, or a --path with codes that the model knows"),
+    "SAMPLES_OF_UNKNOWN_CODES": sentence("another --bank or --path, if these codes are not to be judged"),
     "CODES_DIFFER_BY_CASE": sentence("--model-params FILE with one way of writing, or data with it"),
     "BATCH_LARGER_THAN_TRAINING_SIDE": sentence("--set batch_size=N with a smaller N, or more data"),
     "FEW_EPOCHS": sentence("--set max_iter=N with a larger N"),

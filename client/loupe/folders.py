@@ -15,8 +15,9 @@ from typing import Protocol
 
 from loupe import mask_files
 from loupe.deep_pictures import KINDS, ScaledPicture
-from loupe.groups import GROUPS_FILE, BadTable, choose, is_table, parse
+from loupe.groups import GROUPS_FILE, BadTable, choose, group_key, is_table, parse
 from loupe.reasons import chinese_of
+from loupe.text import key_of
 from loupe.translation import sentence
 from loupe.walking import LeftOut, Walk, fault_of, read_file, walk
 
@@ -357,7 +358,7 @@ def _table_of(listing: FolderListing, walked: Walk) -> str | None:
 
 def _group_in_name(file: str, expression: re.Pattern[str]) -> str:
     match = expression.search(file.partition("/")[2])
-    return "" if match is None else match[1 if expression.groups else 0] or ""
+    return "" if match is None else group_key(match[1 if expression.groups else 0] or "")
 
 
 def hold_out(listing: FolderListing, share: float) -> tuple[FolderListing, FolderListing]:
@@ -446,6 +447,7 @@ def _read_groups(name: str, walked: Walk, resolve: "_FileResolver") -> tuple[str
         raise FolderUnreadable(f"{path} {bad}") from bad
     folder = name.rpartition("/")[0]
     groups: dict[str, str] = {}
+    is_matched = False
     for row in table.rows:
         file = resolve(row.file, folder)
         if isinstance(file, tuple):
@@ -453,15 +455,23 @@ def _read_groups(name: str, walked: Walk, resolve: "_FileResolver") -> tuple[str
                 f"{path} line {row.line}: {row.file} is not there, and may be any of {len(file)} pictures "
                 f"({', '.join(file[:3])}); write where it lies, or remove the line"
             )
+        is_matched = is_matched or file in resolve.places
         if groups.setdefault(file, row.group) != row.group:
             raise FolderUnreadable(
                 f"{path} line {row.line}: {row.file} is in group {row.group!r}, above in {groups[file]!r}"
             )
+    if table.rows and not is_matched:
+        raise FolderUnreadable(
+            f"{path} names none of the files of the folder: its line {table.rows[0].line} has "
+            f"{table.rows[0].file!r}; write the files as they lie in the folder, or remove the table"
+        )
     return table.column, groups
 
 
 class _FileResolver:
     """Finds the place of the file that a table means, with another folder in front, or without a suffix.
+
+    In capitals or not, and in any Unicode composition, as annotations name their pictures.
 
     A table names files as they lie in the folder, those that are left out too. The name under which a picture
     is imported counts only where nothing lies at that name (D5).
@@ -479,6 +489,11 @@ class _FileResolver:
         ]
         self._loose = _loose({place: place for place in pictures})
         self._loosely_imported = _loose(self._imported)
+        self._place_of_key = _by_key((place, place) for place in self.places)
+        self._imported_of_key = _by_key(self._imported.items())
+        self._loose_of_key = _by_key(
+            (spelling, place) for spelling, places in self._loose.items() for place in places
+        )
 
     def __call__(self, written: str, folder: str = "") -> str | tuple[str, ...]:
         """The file's place, which may be none that exists; the places, where it may be one of several.
@@ -496,9 +511,14 @@ class _FileResolver:
                 return spelling
             if spelling in self._imported:
                 return self._imported[spelling]
+            key = key_of(spelling)
+            if found := self._place_of_key.get(key) or self._imported_of_key.get(key):
+                return _one_or_several(found)
         for spelling in spellings:
-            if found := self._loose[spelling] or self._loosely_imported[spelling]:
-                return next(iter(found)) if len(found) == 1 else tuple(sorted(found))
+            if found := self._loose.get(spelling) or self._loosely_imported.get(spelling):
+                return _one_or_several(found)
+            if found := self._loose_of_key.get(key_of(spelling)):
+                return _one_or_several(found)
         return path
 
 
@@ -516,6 +536,18 @@ def _loose(place_of_name: Mapping[str, str]) -> defaultdict[str, set[str]]:
         for spelling in (path.name, path.stem, str(path.with_suffix(""))):
             places[spelling].add(place)
     return places
+
+
+def _by_key(named: Iterable[tuple[str, str]]) -> dict[str, set[str]]:
+    """Places by what Windows and macOS take for the same name."""
+    places: dict[str, set[str]] = {}
+    for name, place in named:
+        places.setdefault(key_of(name), set()).add(place)
+    return places
+
+
+def _one_or_several(places: set[str]) -> str | tuple[str, ...]:
+    return next(iter(places)) if len(places) == 1 else tuple(sorted(places))
 
 
 def _tails(path: str) -> Iterator[str]:

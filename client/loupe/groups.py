@@ -7,6 +7,7 @@ sides of a split.
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -37,6 +38,7 @@ class Row:
     file: str
     """As written."""
     group: str
+    """In one Unicode composition: macOS and Windows write the same text in two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,11 @@ class GroupTable:
 def is_table(name: str) -> bool:
     """Whether a file is a table of groups by its name; file systems and programs change its case."""
     return PurePosixPath(name).name.lower() == GROUPS_FILE
+
+
+def group_key(written: str) -> str:
+    """The group of a name: one part must not become two by its composition, or by spaces around it."""
+    return unicodedata.normalize("NFC", written).strip()
 
 
 def choose(names: Collection[str]) -> str | None:
@@ -110,10 +117,14 @@ def _rows(text: str, delimiter: str, skipped: int) -> Iterator[tuple[int, list[s
 
 def _table(rows: Iterator[tuple[int, list[str]]], first_line: str) -> GroupTable:
     _, header = next(rows, (0, []))
-    file_at = _column(header, _FILE_COLUMNS, "file", first_line)
-    group_at = _column(header, _GROUP_COLUMNS, "group", first_line)
+    read = list(rows)
+    filled = {at for _, fields in read for at, field in enumerate(fields) if field}
+    file_at = _column(header, _FILE_COLUMNS, "file", first_line, filled)
+    group_at = _column(header, _GROUP_COLUMNS, "group", first_line, filled)
+    if read and group_at not in filled:
+        raise BadTable(f"has nothing in its column {header[group_at]!r}; fill it in, or remove the table")
     found: list[Row] = []
-    for line, fields in rows:
+    for line, fields in read:
         if len(fields) > len(header) and any(fields[len(header) :]):
             raise BadTable(
                 f"line {line} has {len(fields)} fields, and its header {len(header)}; put a name that holds "
@@ -121,18 +132,24 @@ def _table(rows: Iterator[tuple[int, list[str]]], first_line: str) -> GroupTable
             )
         file, group = (fields[at] if at < len(fields) else "" for at in (file_at, group_at))
         if file:
-            found.append(Row(line, file, group))
+            found.append(Row(line, file, group_key(group)))
     return GroupTable(header[group_at], tuple(found))
 
 
-def _column(header: Sequence[str], wanted: Sequence[str], what: str, first_line: str) -> int:
+def _column(
+    header: Sequence[str], wanted: Sequence[str], what: str, first_line: str, filled: Collection[int]
+) -> int:
+    """The first of the wanted columns that is not empty: some programs leave the one and fill the other."""
     small = [name.lower() for name in header]
-    for name in wanted:
+    present = [name for name in wanted if name in small]
+    if not present:
+        raise BadTable(
+            f"has no column for the {what}: its header is {first_line!r}; name one of {', '.join(wanted)}"
+        )
+    for name in present:
         if small.count(name) > 1:
             twins = ", ".join(repr(one) for one in header if one.lower() == name)
             raise BadTable(f"has {small.count(name)} columns for the {what} ({twins}); remove all but one")
-        if name in small:
+        if small.index(name) in filled:
             return small.index(name)
-    raise BadTable(
-        f"has no column for the {what}: its header is {first_line!r}; name one of {', '.join(wanted)}"
-    )
+    return small.index(present[0])

@@ -128,6 +128,13 @@ def _duplicates(result: ImportResult) -> Iterator[Line]:
                 others=joined(one for one in files[:4] if one != file),
             )
             yield _line(Line.KIND_DUPLICATE, file, "SAME_FILE", told, file)
+    for file, others in result.in_other_bytes.items():
+        told = sentence(
+            "the same picture is there as {others} too, in other bytes, under the same code; the split takes "
+            "them for one group: remove all but one",
+            others=joined(others[:3]),
+        )
+        yield _line(Line.KIND_DUPLICATE, file, "SAME_PIXELS", told, file)
 
 
 def _told(item: Any) -> Sentence:  # noqa: ANN401 -- what has a message in both languages

@@ -61,7 +61,7 @@ class ImportResult:
     uploaded: int
     uploaded_bytes: int
     identical: tuple[tuple[str, ...], ...] = ()
-    """Files of one code with the same bytes, which may fall on both sides of a split (D2, D3)."""
+    """Files of one code with the same bytes, which are one group of the split (D2, D3)."""
     left_out: tuple[LeftOut, ...] = ()
     """Files that looked like masks and are none (D5), and the masks of pictures that were refused (D7)."""
     size_bytes: int = 0
@@ -95,6 +95,21 @@ class ImportResult:
     def ambiguous(self) -> tuple[dataset_pb2.SampleOutcome, ...]:
         """Those whose pixels are there under another code too (D2)."""
         return tuple(item for item in self.outcomes if item.same_pixels_under_other_codes)
+
+    @property
+    def in_other_bytes(self) -> dict[str, tuple[str, ...]]:
+        """By file: others of the path with the same pixels and code, without those of `identical`."""
+        found: dict[str, set[str]] = {item.file: set() for item in self.outcomes}
+        for item in self.outcomes:
+            for file in item.same_pixels_under_same_code:
+                found[item.file].add(file)
+                # The outcome of the first one was told before the second was there.
+                if file in found:
+                    found[file].add(item.file)
+        for files in self.identical:
+            for file in files:
+                found[file].difference_update(files)
+        return {file: tuple(sorted(others)) for file, others in found.items() if others}
 
 
 @dataclass(slots=True)

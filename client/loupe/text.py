@@ -76,3 +76,8 @@ def _escaped(character: str) -> str:
         # How Python keeps a byte that it could not decode.
         return f"\\x{code - 0xDC00:02x}"
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def key_of(name: str) -> str:
+    """Equal for names that Windows or macOS take as one: in capitals or not, composed or not."""
+    return unicodedata.normalize("NFC", name).lower()

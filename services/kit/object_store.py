@@ -490,9 +490,9 @@ class ObjectStore:
             return False
         return digest.hexdigest() in key
 
-    async def get_bytes(self, key: str, *, max_bytes: int) -> bytes:
-        """The whole object; OutOfRange, without reading it, if it is larger than `max_bytes`."""
-        return await self._run(self.blocking.get_bytes, key, max_bytes=max_bytes)
+    async def get_bytes(self, key: str, *, max_bytes: int, part: tuple[int, int] | None = None) -> bytes:
+        """The whole object, or the part from an offset of a length; OutOfRange if that is too large."""
+        return await self._run(self.blocking.get_bytes, key, max_bytes=max_bytes, part=part)
 
     async def stream(
         self, key: str, *, offset: int = 0, length: int = 0, chunk_bytes: int = _CHUNK_BYTES

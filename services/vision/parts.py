@@ -1,16 +1,20 @@
 """Parts: what a split never divides (D3).
 
-Two samples belong to one part if they share a group or a content hash, directly or through other samples. The
-registry counts parts with this function before a training, and the trainer splits by it.
+Two samples belong to one part if they share a group, their bytes or their pixels, directly or through other
+samples. The registry counts parts with this function before a training, and the trainer splits by it.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
 
 
-def keys(sha256: str | None, group: str | None) -> list[str]:
-    """What a sample may share with another one."""
-    return ([f"sha256:{sha256}"] if sha256 else []) + ([f"group:{group}"] if group else [])
+def keys(sha256: str | None, group: str | None, pixels_sha256: str | None = None) -> list[str]:
+    """What a sample may share with another one.
+
+    The key of the pixels sorts last: a part that had another key keeps its name, and so the split its sides.
+    """
+    named = {"sha256": sha256, "group": group, "shown": pixels_sha256}
+    return [f"{name}:{value}" for name, value in named.items() if value]
 
 
 def parts(keys_of: Sequence[Sequence[str]]) -> dict[str, list[int]]:

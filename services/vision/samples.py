@@ -34,6 +34,8 @@ class Sample:
     mask_sha256: str | None = None
     mask_codes: tuple[str, ...] = ()
     """Value i of the mask is the i-th of these; empty: it is black and white, white is the own code (D1)."""
+    pixels_sha256: str | None = None
+    """Equal for the same picture in other bytes; None in manifests of before (docs/decisions/0101)."""
     group: str | None = None
     """The physical part (panel, tile, lot) it shows; the same key in two data paths is the same part (D3)."""
     manifest: str = ""
@@ -42,7 +44,7 @@ class Sample:
     @property
     def keys(self) -> list[str]:
         """What makes it a part with other samples (D3)."""
-        return keys(self.sha256, self.group)
+        return keys(self.sha256, self.group, self.pixels_sha256)
 
     @property
     def mask_key(self) -> str | None:
@@ -186,6 +188,7 @@ def parse_manifest(data: bytes, sha256: str) -> list[Sample]:
                     size_bytes=int(row.get("size_bytes") or 0),
                     mask_sha256=row.get("mask_sha256") or None,
                     mask_codes=tuple(row.get("mask_codes") or ()),
+                    pixels_sha256=row.get("pixels_sha256") or None,
                     group=row.get("group") or None,
                     manifest=sha256,
                 )

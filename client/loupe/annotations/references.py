@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from loupe.folders import IMAGE_SUFFIXES, OTHER_PICTURES, Remark, name_of_format
+from loupe.text import key_of
 from loupe.unusable import Unusable
 from loupe.walking import Walk
 
@@ -52,11 +53,6 @@ def place_of(name: str) -> str:
     """The folder of a file below the folder; "" is the folder itself."""
     parent = PurePosixPath(name).parent.as_posix()
     return "" if parent == "." else parent
-
-
-def key_of(name: str) -> str:
-    """Equal for names that Windows or macOS take as one: in capitals or not, composed or not."""
-    return unicodedata.normalize("NFC", name).lower()
 
 
 def stem_key(name: str) -> str:

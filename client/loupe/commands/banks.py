@@ -275,6 +275,10 @@ async def leaderboard(session: Session, bank: str) -> None:
     corrected for the number of versions (Holm), says whether a difference to the version in production is
     more than chance.
 
+    Only clean reports rank: no sample has the pixels, or the group, of one that the version was trained or
+    validated with. A near-duplicate (a pixel changed, saved again as JPEG, mirrored) counts as clean; only
+    groups tell it.
+
     \b
     Examples:
       loupe banks leaderboard panels-june

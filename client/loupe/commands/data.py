@@ -211,6 +211,9 @@ def import_json(listing: FolderListing, result: ImportResult) -> dict[str, Any]:
             for item in result.outcomes
             if item.same_pixels_in_other_paths
         ],
+        "samePixelsUnderSameCode": [
+            {"file": file, "others": list(others)} for file, others in result.in_other_bytes.items()
+        ],
         "uploadedObjects": result.uploaded,
         "uploadedBytes": result.uploaded_bytes,
     }

@@ -261,6 +261,7 @@ def read_split(data: bytes) -> list[tuple[str, Sample, NotPredicted | None]]:
                 code=row["code"],
                 sha256=row["sha256"],
                 group=row.get("group"),
+                pixels_sha256=row.get("pixels_sha256"),
                 manifest=row["manifest"],
             )
             aside = row["side"] == "set_aside"

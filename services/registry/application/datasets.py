@@ -18,6 +18,7 @@ from services.registry.application.manifest import ManifestFile
 from services.registry.domain.candidates import (
     Candidate,
     CandidateOutcome,
+    SamePixels,
     SampleOutcome,
     candidate_faults,
     judge,
@@ -45,7 +46,7 @@ from services.registry.domain.relabelling import (
     files_touched,
     relabel_faults,
 )
-from services.registry.domain.samples import Sample, count_changes
+from services.registry.domain.samples import Sample, count_changes, names_pixels
 from services.registry.domain.uploads import Upload, plan
 from services.registry.storage.datasets import DataPaths, Datasets, Snapshots
 from services.registry.storage.identity import Identities
@@ -59,8 +60,10 @@ from services.vision.thumbnails import MAX_OBJECT_BYTES
 UPLOAD_LINK_LIFE = timedelta(hours=1)
 """Of a link that writes; what arrives is kept for the grace period of orphans."""
 _MAX_REMEMBERED_COUNTS = 200
+_MAX_LINE_BYTES = 16_384
+"""Of a manifest, up to its pixels."""
 _MAX_TWINS = 10
-"""Samples of other paths that an outcome names: one picture may lie in hundreds."""
+"""Samples of this path, and of others, that an outcome names: one picture may lie in hundreds."""
 
 
 class DataCatalogue:
@@ -327,7 +330,7 @@ class DataCatalogue:
             twins = await samples.same_pixels(dataset, {sample.image.pixels_sha256 for sample in sound})
             after = await paths.get(dataset, path)
         outcomes = [
-            _outcome(candidate.file, verdict, before, *_twins(verdict, twins, after))
+            _outcome(candidate.file, verdict, before, _same_pixels(verdict, twins, after))
             for candidate, verdict in zip(candidates, judged, strict=True)
         ]
         return outcomes, after
@@ -371,7 +374,7 @@ class DataCatalogue:
             key, revision = await DataPaths(session).lock_listing(dataset, path)
             kept = await Snapshots(session).of_revision(key, revision, dataset, path)
         # One that is lost or damaged is written again, as long as the listing is the same.
-        if kept and await self._store.has_its_hash(content_key("manifests", kept.sha256, ".jsonl")):
+        if kept is not None and await self._has_sound_manifest(kept):
             return kept
         with await asyncio.to_thread(ManifestFile) as manifest:
             async with self._sessions.begin() as session:
@@ -403,6 +406,18 @@ class DataCatalogue:
             now = await database_time(session)
             new = Snapshot(dataset, path, manifest.sha256, manifest.code_counts, now)
             return await Snapshots(session).put(key, revision, new)
+
+    async def _has_sound_manifest(self, snapshot: Snapshot) -> bool:
+        """Whether its object is there, whole, and names pixels.
+
+        Who pinned a manifest of before, without pixels, keeps that one.
+        """
+        key = content_key("manifests", snapshot.sha256, ".jsonl")
+        if not await self._store.has_its_hash(key):
+            return False
+        return names_pixels(
+            await self._store.get_bytes(key, max_bytes=_MAX_LINE_BYTES, part=(0, _MAX_LINE_BYTES))
+        )
 
     async def _is_usable(self, sha256: str, known: Verified | None, *, has_arrived: bool) -> bool:
         """Whether an import need not upload this object. What is listed is looked at too: it may be lost."""
@@ -477,12 +492,12 @@ async def _lock_own(paths: DataPaths, dataset: str, path: str, caller: Caller) -
 
 def _parts_of(rows: Sequence[Alike]) -> dict[str, CodeParts]:
     """Parts by code. Each sample that shares nothing with others is its own part."""
-    joined = [row for row in rows if row.sha256 or row.group]
+    joined = [row for row in rows if row.is_shared]
     shown: Counter[frozenset[str]] = Counter()
     for row in rows:
-        if not (row.sha256 or row.group):
+        if not row.is_shared:
             shown[frozenset([row.code])] += row.samples
-    for members in parts([keys(row.sha256, row.group) for row in joined]).values():
+    for members in parts([keys(row.sha256, row.group, row.pixels_sha256) for row in joined]).values():
         shown[frozenset(joined[index].code for index in members)] += 1
     count: Counter[str] = Counter()
     for codes, number in shown.items():
@@ -506,36 +521,35 @@ def _is_stored(item: Verified, known: Mapping[str, Verified]) -> bool:
     return True
 
 
-def _twins(
+def _same_pixels(
     verdict: Sample | Rejection, found: Mapping[str, Sequence[Twin]], path: DataPath
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Samples with the same pixels: of the dataset under other codes, and of other paths, of any dataset."""
+) -> SamePixels:
+    """The other samples with the pixels of one that is taken."""
     if isinstance(verdict, Rejection):
-        return (), ()
+        return SamePixels()
     twins = found.get(verdict.image.pixels_sha256, ())
-    here = (path.dataset, path.id)
-    return (
-        tuple(
-            twin.file if (twin.dataset, twin.path) == here else twin.name
-            for twin in twins
-            if twin.dataset == path.dataset and twin.code != verdict.code
+    here = [twin for twin in twins if (twin.dataset, twin.path) == (path.dataset, path.id)]
+    elsewhere = [twin for twin in twins if (twin.dataset, twin.path) != (path.dataset, path.id)]
+    return SamePixels(
+        under_other_codes=(
+            *(twin.file for twin in here if twin.code != verdict.code),
+            *(twin.name for twin in elsewhere if twin.dataset == path.dataset and twin.code != verdict.code),
         ),
-        tuple(twin.name for twin in twins if (twin.dataset, twin.path) != here)[:_MAX_TWINS],
+        in_other_paths=tuple(twin.name for twin in elsewhere[:_MAX_TWINS]),
+        under_same_code=tuple(
+            twin.file for twin in here if twin.code == verdict.code and twin.file != verdict.file
+        )[:_MAX_TWINS],
     )
 
 
 def _outcome(
-    file: str,
-    verdict: Sample | Rejection,
-    before: Mapping[str, Listed],
-    other_codes: tuple[str, ...],
-    other_paths: tuple[str, ...],
+    file: str, verdict: Sample | Rejection, before: Mapping[str, Listed], same_pixels: SamePixels
 ) -> SampleOutcome:
     if isinstance(verdict, Rejection):
         return SampleOutcome(file, CandidateOutcome.REJECTED, verdict)
     doubt = Doubt(verdict.image.doubt) if verdict.image.doubt else None
     if file not in before:
-        return SampleOutcome(file, CandidateOutcome.ADDED, None, doubt, other_codes, other_paths)
+        return SampleOutcome(file, CandidateOutcome.ADDED, None, doubt, same_pixels)
     same = before[file] == Listed.of(verdict)
     outcome = CandidateOutcome.UNCHANGED if same else CandidateOutcome.REPLACED
-    return SampleOutcome(file, outcome, None, doubt, other_codes, other_paths)
+    return SampleOutcome(file, outcome, None, doubt, same_pixels)

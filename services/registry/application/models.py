@@ -107,7 +107,7 @@ class ModelCatalogue:
                 aliases = ", ".join(version.aliases)
                 raise VersionHasAliases(
                     f"models/{model}/versions/{version.number} is {aliases}; put the alias on another "
-                    "version first, or say that it stays (keep_aliases)",
+                    "version first, or say that it stays (keep_aliases; loupe archive --keep-aliases)",
                     model=model,
                     version=version.number,
                     aliases=aliases,

@@ -118,16 +118,27 @@ class CandidateOutcome(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SamePixels:
+    """Samples with the pixels of one (D2)."""
+
+    under_other_codes: tuple[str, ...] = ()
+    """Of the dataset."""
+    in_other_paths: tuple[str, ...] = ()
+    """Of any dataset."""
+    under_same_code: tuple[str, ...] = ()
+    """Of the path: the split takes them for one (D3)."""
+
+
+@dataclass(frozen=True, slots=True)
 class SampleOutcome:
-    """The result for one candidate, and which other codes have the same pixels (D2)."""
+    """The result for one candidate, and which other samples have its pixels."""
 
     file: str
     outcome: CandidateOutcome
     rejection: Rejection | None = None
     doubt: Doubt | None = None
     """Why a person should look at a picture that is taken."""
-    same_pixels_under_other_codes: tuple[str, ...] = ()
-    same_pixels_in_other_paths: tuple[str, ...] = ()
+    same_pixels: SamePixels = SamePixels()
 
 
 def candidate_faults(candidates: Sequence[Candidate]) -> list[Violation]:

@@ -229,8 +229,12 @@ class Snapshots:
         self._session = session
 
     async def of_revision(self, key: int, revision: int, dataset: str, path: str) -> Snapshot | None:
-        """The snapshot of the path at that revision; None if there is none."""
-        query = sa.select(snapshots).where(snapshots.c.path == key, snapshots.c.revision == revision)
+        """The latest snapshot of the path at that revision; None if there is none."""
+        query = (
+            sa.select(snapshots)
+            .where(snapshots.c.path == key, snapshots.c.revision == revision)
+            .order_by(snapshots.c.create_time.desc())
+        )
         row = (await self._session.execute(query)).first()
         return None if row is None else _snapshot(row, dataset, path)
 

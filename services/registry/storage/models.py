@@ -177,7 +177,13 @@ class Models:
         row = (await self._session.execute(query)).first()
         if row is None:
             name = f"models/{model}/versions/{version_id}"
-            raise NotFound(f"{name} does not exist; list the model's versions and aliases", resource=name)
+            told = f"{name} does not exist; list the model's versions and aliases"
+            if version_id == LATEST:
+                told = (
+                    f"{name} leads to no version: there is no such model, or all its versions are archived; "
+                    "name a version itself, or restore one"
+                )
+            raise NotFound(told, resource=name)
         return _version(row)
 
     async def list_versions(

@@ -44,14 +44,31 @@ _REVISION = sa.text(
     ORDER BY r.number DESC
     """
 )
+# As a prediction compares (TrainingOverlaps).
 _TRAINED = sa.text(
     """
-    SELECT v.model, v.major, v.release_number FROM model_versions v
-    WHERE EXISTS (
-        SELECT FROM unnest(v.snapshots) AS trained (name)
-        WHERE split_part(trained.name, '/snapshots/', 1) = ANY(CAST(:paths AS text[]))
+    WITH RECURSIVE named AS (
+        SELECT v.*, 'models/' || model || '/versions/v' || major || '.'
+            || CASE WHEN release_number < 10 THEN '0' ELSE '' END || release_number AS name
+        FROM model_versions v
+    ), trained AS (
+        SELECT v.model, v.major, v.release_number, v.name FROM named v
+        WHERE EXISTS (
+            SELECT FROM unnest(v.snapshots) AS trained (name)
+            WHERE split_part(trained.name, '/snapshots/', 1) = ANY(CAST(:paths AS text[]))
+        ) OR EXISTS (
+            SELECT FROM algorithm_image_versions i
+            WHERE i.training_paths && CAST(:paths AS text[])
+                AND v.algorithm_image_version =
+                    'algorithmImages/' || i.image || '/versions/v' || i.major || '.' || i.minor
+        )
+        UNION
+        SELECT v.model, v.major, v.release_number, v.name
+        FROM named v JOIN trained parent ON v.parent_version = parent.name
+        WHERE coalesce(v.preprocessing_params ->> 'warm_start', 'true') <> 'false'
     )
-    ORDER BY v.model, v.major DESC, v.release_number DESC LIMIT :limit
+    SELECT model, major, release_number FROM trained
+    ORDER BY model, major DESC, release_number DESC LIMIT :limit
     """
 )
 
@@ -158,7 +175,10 @@ class QuestionBanks:
         return page.cut(await self._revisions(bank, numbers), lambda revision: (revision.number,))
 
     async def trained_with(self, data_paths: Sequence[str]) -> list[tuple[str, VersionNumber]]:
-        """Versions that were trained with any of these data paths, at most MAX_TOLD_VERSIONS."""
+        """Versions that were trained with any of these data paths, at most MAX_TOLD_VERSIONS.
+
+        Also through the version whose weights they began with, or their algorithm image.
+        """
         values = {"paths": list(data_paths), "limit": MAX_TOLD_VERSIONS}
         rows = await self._session.execute(_TRAINED, values)
         return [(row.model, VersionNumber(row.major, row.release_number)) for row in rows]

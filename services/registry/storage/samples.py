@@ -72,18 +72,19 @@ _PUT_SAMPLES = sa.text(
         create_time = excluded.create_time
     """
 )
-# A hash or a group of only one sample joins nothing and is left out, so that there are few rows.
+# Bytes, pixels or a group of only one sample joins nothing and is left out, so that there are few rows.
 _SHARED_KEYS = sa.text(
     """
-    SELECT code, sha256, group_key, count(*) AS samples
+    SELECT code, sha256, group_key, pixels_sha256, count(*) AS samples
     FROM (
         SELECT code,
             CASE WHEN count(*) OVER (PARTITION BY sha256) > 1 THEN sha256 END AS sha256,
-            CASE WHEN count(*) OVER (PARTITION BY group_key) > 1 THEN group_key END AS group_key
+            CASE WHEN count(*) OVER (PARTITION BY group_key) > 1 THEN group_key END AS group_key,
+            CASE WHEN count(*) OVER (PARTITION BY pixels_sha256) > 1 THEN pixels_sha256 END AS pixels_sha256
         FROM samples
         WHERE path = ANY(CAST(:paths AS bigint[])) AND code = ANY(CAST(:codes AS text[]))
     ) AS shared
-    GROUP BY code, sha256, group_key
+    GROUP BY code, sha256, group_key, pixels_sha256
     """
 )
 
@@ -157,12 +158,18 @@ class Twin:
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Samples of one code with the same hash and group; None for a hash or group that is not shared."""
+    """Samples of one code with the same hashes and group; None for a hash or group that is not shared."""
 
     code: str
     sha256: str | None
     group: str | None
+    pixels_sha256: str | None
     samples: int
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether they share anything with other samples."""
+        return bool(self.sha256 or self.group or self.pixels_sha256)
 
 
 class Samples:
@@ -246,11 +253,14 @@ class Samples:
         return page.cut([_sample(row) for row in rows], lambda item: (item.file,))
 
     async def alike(self, keys: Collection[int], codes: Collection[str]) -> list[Alike]:
-        """The samples of these codes in these paths, grouped by shared hash and group."""
+        """The samples of these codes in these paths, grouped by shared hashes and group."""
         # Sorting a million samples needs more than the default work_mem of 4 MB.
         await self._session.execute(sa.text("SET LOCAL work_mem = '256MB'"))
         rows = await self._session.execute(_SHARED_KEYS, {"paths": list(keys), "codes": list(codes)})
-        return [Alike(row.code, _hex(row.sha256), row.group_key, row.samples) for row in rows]
+        return [
+            Alike(row.code, _hex(row.sha256), row.group_key, _hex(row.pixels_sha256), row.samples)
+            for row in rows
+        ]
 
     async def batches(self, key: int) -> AsyncIterator[list[Sample]]:
         """Every sample by file, streamed in one consistent read."""

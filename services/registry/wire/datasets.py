@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from loupe.groups import group_key
 from loupe.registry.v1 import dataset_pb2 as pb
 from loupe.translation import Sentence
 
@@ -101,7 +102,8 @@ def code_parts_out(value: CodeParts) -> pb.CodeParts:
 
 def candidate_in(message: pb.SampleCandidate) -> Candidate:
     """What an importer offers."""
-    return Candidate(message.file, message.sha256, message.mask_sha256 or None, message.group or None)
+    group = group_key(message.group) or None
+    return Candidate(message.file, message.sha256, message.mask_sha256 or None, group)
 
 
 def outcome_out(value: SampleOutcome) -> pb.SampleOutcome:
@@ -117,8 +119,9 @@ def outcome_out(value: SampleOutcome) -> pb.SampleOutcome:
         reason=reason,
         message=told.english,
         message_zh=told.chinese,
-        same_pixels_under_other_codes=value.same_pixels_under_other_codes,
-        same_pixels_in_other_paths=value.same_pixels_in_other_paths,
+        same_pixels_under_other_codes=value.same_pixels.under_other_codes,
+        same_pixels_in_other_paths=value.same_pixels.in_other_paths,
+        same_pixels_under_same_code=value.same_pixels.under_same_code,
     )
 
 

@@ -15,6 +15,7 @@ from services.scheduler.application.dependencies import (
 from services.scheduler.application.ids import new_id
 from services.scheduler.domain.spec import ExportSpec, PackageFormat, PredictionRequest
 from services.scheduler.domain.task import Task, TaskKind, TaskOperation, TaskState
+from services.scheduler.domain.wizard.findings import no_version
 from services.scheduler.domain.wizard.training import check_resource
 from services.scheduler.storage.tasks import Tasks
 
@@ -36,7 +37,7 @@ class ExportTasks:
         version = facts.version
         if version is None:
             raise NotFound(
-                f"there is no model version {model_version[:200]}; list the model's versions",
+                f"{no_version(model_version).message}; list the model's versions",
                 resource=model_version[:200],
             )
         faults = check_resource(compute_resource, facts) if compute_resource else []

@@ -23,7 +23,7 @@ from services.scheduler.domain.spec import (
     TrainingSpec,
 )
 from services.scheduler.domain.task import Task, TaskKind, TaskNotFound, TaskState
-from services.scheduler.domain.wizard.findings import ALL_STEPS, Examination
+from services.scheduler.domain.wizard.findings import ALL_STEPS, Examination, no_version
 from services.scheduler.domain.wizard.prediction import (
     check_training_overlap,
     examine_prediction,
@@ -75,7 +75,7 @@ class Submissions:
         known = await registry.training_facts(TrainingRequest(parent_version=parent_version))
         parent = known.version
         if parent is None:
-            raise NotFound(f"there is no model version {parent_version[:200]}; list the model's versions")
+            raise NotFound(f"{no_version(parent_version).message}; list the model's versions")
         facts = await registry.training_facts(
             TrainingRequest(algorithm_image_version=parent.algorithm_image_version)
         )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from loupe.translation import sentence
 
 from services.vision.faults import UnreadableRecord
-from services.vision.parts import parts
+from services.vision.parts import keys, parts
 from services.vision.preprocessing import ResolutionRule
 from services.vision.samples import Sample
 from services.vision.sides import Side, decide
@@ -60,21 +60,24 @@ class Split:
     def to_jsonl(self) -> bytes:
         """Canonical: the same split is the same bytes, whatever the order of its samples."""
         lines = sorted(
-            json.dumps(
-                {
-                    "manifest": sample.manifest,
-                    "name": sample.name,
-                    "sha256": sample.sha256,
-                    "code": sample.code,
-                    "group": sample.group,
-                    "side": side,
-                },
-                sort_keys=True,
-                ensure_ascii=False,
-            )
-            for sample, side in zip(self.samples, self.sides, strict=True)
+            _split_line(sample, side) for sample, side in zip(self.samples, self.sides, strict=True)
         )
         return "".join(line + "\n" for line in lines).encode()
+
+
+def _split_line(sample: Sample, side: Side) -> str:
+    line = {
+        "manifest": sample.manifest,
+        "name": sample.name,
+        "sha256": sample.sha256,
+        "code": sample.code,
+        "group": sample.group,
+        "side": side,
+    }
+    # A training that goes on with a manifest of before makes the same split.
+    if sample.pixels_sha256:
+        line["pixels_sha256"] = sample.pixels_sha256
+    return json.dumps(line, sort_keys=True, ensure_ascii=False)
 
 
 def split(
@@ -82,7 +85,7 @@ def split(
 ) -> Split:
     """A split by part, stratified by code, that depends on the seed and not on the order of the samples.
 
-    A part is all samples that share a group or a content hash, directly or through others: none is ever
+    A part is all samples that share a group, bytes or pixels, directly or through others: none is ever
     divided. Codes are served from the one with the fewest parts on; its parts go to validation in the order
     of a seeded hash, as long as that brings the code's share nearer to 1 - train_fraction. Every code with
     two parts or more has one on each side, unless the prior or a part it shares with another code forbids it.
@@ -109,14 +112,14 @@ def split(
 
 
 def prior_sides(split_jsonl: bytes) -> dict[str, Side]:
-    """What an earlier split decided, by content hash and by group."""
+    """What an earlier split decided, by bytes, by pixels and by group."""
     sides: dict[str, Side] = {}
     for line in split_jsonl.splitlines():
         try:
             row = json.loads(line)
             if row["side"] == "set_aside":
                 continue
-            for key in Sample(row["name"], row["code"], row["sha256"], group=row.get("group")).keys:
+            for key in keys(row["sha256"], row.get("group"), row.get("pixels_sha256")):
                 # One key on both sides can only come from a damaged split; validation is the safe reading.
                 sides[key] = "validation" if "validation" in (row["side"], sides.get(key)) else "train"
         except (KeyError, TypeError, ValueError) as error:

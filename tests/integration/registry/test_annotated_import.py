@@ -290,7 +290,7 @@ async def test_masks_are_what_they_show_or_refused_by_name(
 async def test_duplicates_are_reported_under_one_code_and_across_codes(
     command: Command, tmp_path: Path
 ) -> None:
-    """D2, D3: under two labels one is wrong; twice under one, it may be on both sides of a split."""
+    """D2, D3: under two labels one is wrong; twice under one, they are one group of the split."""
     data = picture(tmp_path / "A/1.png").read_bytes()
     picture(tmp_path / "B/3.png")
     for file in ("A/2.png", "B/4.png"):
@@ -305,6 +305,24 @@ async def test_duplicates_are_reported_under_one_code_and_across_codes(
     }
     told = await command("data", "import", tmp_path, "--dataset", "twins")
     assert "the same file is there as A/1.png too" in " ".join(told.stdout.split())
+
+
+async def test_d2_the_same_picture_in_other_bytes_is_told(command: Command, tmp_path: Path) -> None:
+    """D2, D3: six copies of one picture are one group of the split, whatever their format is."""
+    with Image.open(picture(tmp_path / "A/1.png")) as opened:
+        opened.save(tmp_path / "A/2.bmp")
+    (tmp_path / "A/3.png").write_bytes((tmp_path / "A/1.png").read_bytes())
+    picture(tmp_path / "A/4.png")
+    arguments = ("data", "import", tmp_path, "--dataset", "copies")
+    answer = json.loads((await command(*arguments, "--json")).stdout)
+    assert answer["identicalFiles"] == [["A/1.png", "A/3.png"]]
+    assert {row["file"]: row["others"] for row in answer["samePixelsUnderSameCode"]} == {
+        "A/1.png": ["A/2.bmp"],
+        "A/2.bmp": ["A/1.png", "A/3.png"],
+        "A/3.png": ["A/2.bmp"],
+    }
+    told = await command(*arguments)
+    assert "the same picture is there as A/2.bmp too, in other bytes" in " ".join(told.stdout.split())
 
 
 KILLED_AFTER = 20

@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import json
 import random
 import secrets
 import struct
@@ -15,9 +16,14 @@ import pytest
 import sqlalchemy as sa
 from loupe.access.v1 import access_pb2
 from loupe.errors import AlreadyExists, FailedPrecondition, InvalidArgument, NotFound
+from loupe.image_files import decode, pixels_sha256
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2
+from loupe.settings import load
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from services.kit.object_store import BlockingObjectStore
+from services.registry.settings import Settings
 from services.vision.parts import keys, parts
 from tests.support.tokens import token_of
 from tests.support.waiting import eventually
@@ -403,6 +409,7 @@ async def test_a_manifest_is_whole_sorted_and_names_itself(importer: Importer, r
         "format": "PNG",
         "mask_sha256": sha256(masks["B/2.png"]),
         "group": None,
+        "pixels_sha256": pixels_sha256(decode(files["B/2.png"])),
     }
 
 
@@ -534,6 +541,61 @@ async def test_d3_parts_are_counted_over_paths_and_codes_together(engineer: Call
     assert await parts_of(viewer, [*both, *both], ["A", "X"]) == {"A": (4, 2), "X": (2, 1)}
     assert await parts_of(viewer, both, ["C", "A"]) == {"A": (4, 3), "C": (1, 1)}
     assert await parts_of(viewer, both, []) == {}
+
+
+async def test_d3_the_same_picture_in_other_bytes_is_one_part(importer: Importer, registry: Registry) -> None:
+    """D3, D9: copies are no samples to judge by; a text, or another lossless format, changes no pixel."""
+    picture = Image.effect_noise((24, 24), 60)
+    files = {"A/0.bmp": encoded(picture, "BMP"), "A/1.png": encoded(picture, "PNG")}
+    for number in range(2, 6):
+        note = PngInfo()
+        note.add_text("Comment", f"copy {number}")
+        files[f"A/{number}.png"] = encoded(picture, "PNG", pnginfo=note)
+    files["B/0.png"], files["B/1.png"] = png(1), png(2)
+    answer = await importer.import_files(files)
+    assert len({sha256(data) for data in files.values()}) == len(files)
+    assert await parts_of(importer.caller, [importer.path], ["A", "B"]) == {"A": (6, 1), "B": (2, 2)}
+    told = {one.file: list(one.same_pixels_under_same_code) for one in answer.outcomes}
+    copies = [file for file in files if file[0] == "A"]
+    assert told == {file: [one for one in copies if file in copies and one != file] for file in files}
+
+    pinned = await snapshot(importer.caller, importer.path)
+    lines = {line["name"]: line["pixels_sha256"] for line in await registry.manifest(pinned.sha256)}
+    assert len({lines[file] for file in copies}) == 1
+    assert len(set(lines.values())) == 3
+
+
+async def test_d3_a_group_is_one_in_any_composition(importer: Importer) -> None:
+    """A program of a Mac and one of Windows write the same panel in two ways."""
+    files = {"A/1.png": png(1), "A/2.png": png(2), "A/3.png": png(3)}
+    groups = {"A/1.png": "Pr\u00fcfling", "A/2.png": "Pru\u0308fling", "A/3.png": " Pr\u00fcfling"}
+    await importer.import_files(files, groups=groups)
+    assert {one.group for one in await samples_of(importer.caller, importer.path)} == {"Pr\u00fcfling"}
+    assert await parts_of(importer.caller, [importer.path], ["A"]) == {"A": (3, 1)}
+
+
+async def test_d3_a_listing_pinned_without_pixels_is_pinned_anew(
+    importer: Importer, registry: Registry
+) -> None:
+    """W12: an earlier release pinned it so; who has that one keeps it, and the next training knows copies."""
+    await importer.import_files({"A/1.png": png(1), "A/2.png": png(2)})
+    present = await snapshot(importer.caller, importer.path)
+    lines = await registry.manifest(present.sha256)
+    for line in lines:
+        del line["pixels_sha256"]
+    old = b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in lines)
+    store = BlockingObjectStore(load(Settings, registry.environment).objects)
+    store.put_bytes(f"manifests/{sha256(old)}.jsonl", old)
+    store.close()
+    async with registry.database.sessions.begin() as session:
+        changed = await session.execute(
+            sa.text("UPDATE registry.snapshots SET sha256 = :old WHERE sha256 = :present"),
+            {"old": bytes.fromhex(sha256(old)), "present": bytes.fromhex(present.sha256)},
+        )
+        assert changed.rowcount == 1
+    for _ in range(2):
+        assert (await snapshot(importer.caller, importer.path)).sha256 == present.sha256
+    assert await registry.manifest(sha256(old)) == lines
 
 
 async def test_d3_parts_are_counted_anew_when_the_listing_changes(importer: Importer) -> None:

@@ -153,6 +153,22 @@ async def test_p7_versions_that_were_trained_with_a_bank_are_told(
     )
     bank = await made(engineer, await filled(engineer, 22), path)
     assert list(bank.trained_versions) == [version.name]
+
+    async def retrained(parent: str, *, warm_start: bool) -> str:
+        elsewhere = version_of(f"tasks/{secrets.token_hex(8)}", parent_version=parent)
+        elsewhere.preprocessing_params.update({"warm_start": warm_start})
+        request = model_service_pb2.CreateModelVersionRequest(
+            parent=version.name.partition("/versions/")[0], version=elsewhere
+        )
+        return (await registry.service.models.CreateModelVersion(request)).name
+
+    child = await retrained(version.name, warm_start=True)
+    grandchild = await retrained(child, warm_start=True)
+    await retrained(grandchild, warm_start=False)
+    bank = await engineer.banks.GetQuestionBank(
+        question_bank_service_pb2.GetQuestionBankRequest(name=bank.name)
+    )
+    assert list(bank.trained_versions) == [grandchild, child, version.name]
     assert not (await revised(engineer, bank, bank.revision.data_paths[0])).trained_versions
 
 

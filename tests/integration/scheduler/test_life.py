@@ -620,7 +620,7 @@ async def test_a_prediction_runs_and_is_never_released(bench: Any, path_importer
         )
     )
     checked = await bench.engineer.tasks.ValidateTask(task_service_pb2.ValidateTaskRequest(task=request))
-    assert [(one.reason, one.warning) for one in checked.findings] == [("SAMPLES_OF_UNLISTED_CODES", True)]
+    assert [(one.reason, one.warning) for one in checked.findings] == [("SAMPLES_OF_UNKNOWN_CODES", True)]
     task = await bench.engineer.tasks.CreateTask(task_service_pb2.CreateTaskRequest(task=request))
     assert task.prediction.model_version == released.model_version
     assert len(task.prediction.snapshots) == 1

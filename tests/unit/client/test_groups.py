@@ -111,3 +111,68 @@ def test_a_table_that_may_lose_rows_is_refused_with_the_line(tmp_path: Path, tab
     (tmp_path / "groups.csv").write_text(table)
     with pytest.raises(FolderUnreadable, match=told):
         read_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("written", "there"),
+    [
+        ("A/A.PNG", "A/a.png"),
+        ("a/x.png", "A/X.PNG"),
+        ("X", "A/x.png"),
+        ("scans/A/x.PNG", "A/X.png"),
+        ("A/u\u0308.png", "A/\u00fc.png"),
+    ],
+)
+def test_names_in_capitals_or_composed_otherwise_are_found(tmp_path: Path, written: str, there: str) -> None:
+    """Windows and macOS take them for one name; the table was not used, and nothing said so."""
+    folder(tmp_path, there, "B/other.png")
+    (tmp_path / "groups.csv").write_text(f"file,group\n{written},g\n")
+    assert groups(tmp_path)[there] == "g"
+
+
+def test_the_written_case_comes_first_and_several_are_refused(tmp_path: Path) -> None:
+    """Linux tells them apart, so that a table may name each of the two."""
+    folder(tmp_path, "A/a.png", "A/A.png")
+    (tmp_path / "groups.csv").write_text("file,group\nA/a.png,g\nA/A.png,h\n")
+    assert groups(tmp_path) == {"A/a.png": "g", "A/A.png": "h"}
+    (tmp_path / "groups.csv").write_text("file,group\na/A.PNG,g\n")
+    with pytest.raises(FolderUnreadable, match="may be any of 2 pictures"):
+        read_folder(tmp_path)
+
+
+def test_a_name_with_its_folder_is_not_the_namesake_of_another_one(tmp_path: Path) -> None:
+    """D5: of a file in other capitals and one of the same name elsewhere, the folder decides."""
+    folder(tmp_path, "A/x.png", "B/X.png")
+    (tmp_path / "groups.csv").write_text("file,group\nA/X.png,g\n")
+    assert groups(tmp_path) == {"A/x.png": "g", "B/X.png": ""}
+
+
+def test_a_group_is_one_in_any_composition(tmp_path: Path) -> None:
+    """D3: one panel must not be two because one of two programs is of a Mac."""
+    folder(tmp_path, "A/a.png", "A/b.png")
+    table = "file,group\na.png,Pr\u00fcfling\nb.png,\u3000Pru\u0308fling \n"
+    (tmp_path / "groups.csv").write_text(table, encoding="utf-8")
+    assert set(groups(tmp_path).values()) == {"Pr\u00fcfling"}
+
+
+def test_an_empty_column_hides_no_full_one(tmp_path: Path) -> None:
+    """An export may have the column `group` and fill only `panel`."""
+    folder(tmp_path, "A/a.png", "A/b.png")
+    (tmp_path / "groups.csv").write_text("file,group,panel\na.png,,P1\nb.png, ,P1\n")
+    listing = read_folder(tmp_path)
+    assert ({sample.group for sample in listing.samples}, listing.group_column) == ({"P1"}, "panel")
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("file,group\na.png,\nb.png,\n", "has nothing in its column 'group'; fill it in"),
+        ("file,group\nA/9.png,g\n", "names none of the files of the folder: its line 2 has 'A/9.png'"),
+    ],
+)
+def test_a_table_that_says_nothing_is_refused(tmp_path: Path, table: str, told: str) -> None:
+    """D7: imported without its groups, pictures of one part would train and judge."""
+    folder(tmp_path, "A/a.png", "A/b.png")
+    (tmp_path / "groups.csv").write_text(table)
+    with pytest.raises(FolderUnreadable, match=re.escape(told)):
+        read_folder(tmp_path)

@@ -392,8 +392,7 @@ def test_w5_samples_of_other_codes_are_counted_and_left_out() -> None:
         "SAMPLES_OF_UNLISTED_CODES",
         "warning",
     )
-    assert "1 samples" in message
-    assert "C (1)" in message
+    assert "left out, 1 in all: C (1)" in message
 
 
 def test_w5_d9_a_code_needs_a_sample_to_train_and_one_to_judge_by() -> None:
@@ -946,7 +945,11 @@ def test_p7_what_a_prediction_over_a_bank_is_told() -> None:
     elsewhere = replace(BANK, production_environment="productionEnvironments/cell")
     only(over(elsewhere), "question_bank", "BANK_OF_ANOTHER_ENVIRONMENT", "warning")
     more = replace(BANK, codes={**BANK.codes, "Z": CodeCount(3)})
-    only(over(more), "data_paths", "SAMPLES_OF_UNLISTED_CODES", "warning")
+    told = only(over(more), "question_bank", "SAMPLES_OF_UNKNOWN_CODES", "warning")
+    assert "count as wrong, 3 in all: Z (3)" in told
+    strange = replace(BANK, codes={"Y": CodeCount(2), "Z": CodeCount(3)})
+    told = only(over(strange), "question_bank", "NO_KNOWN_CODE")
+    assert all(code in told for code in ("Y (2)", "Z (3)", "B, A"))
 
 
 def test_p7_what_was_trained_with_is_left_out_on_demand() -> None:
@@ -983,6 +986,15 @@ def test_p7_an_overlap_of_nothing_is_none() -> None:
     assert not over(overlap=TrainingOverlap(9, 0, 0, 0), exclude_training_overlap=True).findings
 
 
+def test_r4_the_latest_version_of_a_model_whose_versions_are_archived() -> None:
+    """There is a version; that it is archived is why "latest" leads nowhere."""
+    request = PredictionRequest(
+        model_version="models/m/versions/latest", data_paths=(GOOD,), compute_resource="r"
+    )
+    told = only(examine_prediction(request, FACTS), "model_version", "NOT_FOUND")
+    assert "all its versions are archived; name a version itself, or restore one" in told
+
+
 def test_p1_what_a_prediction_is_told() -> None:
     only(
         examine_prediction(
@@ -993,7 +1005,10 @@ def test_p1_what_a_prediction_is_told() -> None:
     )
     only(predict(data_paths=(EMPTY,)), "data_paths[0]", "INVALID_DATA_PATH")
     only(predict(version=replace(PARENT, archived=True)), "model_version", "VERSION_ARCHIVED", "warning")
-    only(predict(data_paths=(GOOD, EXTRA)), "data_paths", "SAMPLES_OF_UNLISTED_CODES", "warning")
+    told = only(predict(data_paths=(GOOD, EXTRA)), "data_paths", "SAMPLES_OF_UNKNOWN_CODES", "warning")
+    assert "count as wrong, 1 in all: C (1)" in told
+    strange = replace(FACTS, paths={GOOD: DataPathFacts(valid=True, codes={"C": CodeCount(2)})})
+    only(predict(strange), "data_paths", "NO_KNOWN_CODE")
     overlapping = replace(FACTS, training_overlap=TrainingOverlap(400, 312, 9, 330))
     told = only(predict(overlapping), "acknowledge_training_overlap", "UNACKNOWLEDGED_TRAINING_OVERLAP")
     assert all(number in told for number in ("312", "400", "9", "330"))

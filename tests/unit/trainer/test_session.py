@@ -249,13 +249,20 @@ def identical(data_set):
         line.update(sha256=data_set.lines[0]["sha256"], group=None)
 
 
+def same_pixels(data_set):
+    """In files of other bytes, such as a PNG with another text and a BMP."""
+    for line in data_set.lines:
+        if line["code"] == "RING":
+            line.update(pixels_sha256="a" * 64, group=None)
+
+
 def strips(data_set):
     """All but one are set aside by the resolution filter."""
     for line in [its for its in data_set.lines if its["code"] == "RING"][1:]:
         line["height"] = 8
 
 
-@pytest.mark.parametrize("spoil", [one_group, identical, strips])
+@pytest.mark.parametrize("spoil", [one_group, identical, same_pixels, strips])
 @pytest.mark.parametrize("num_of_classes", [2, 3])
 def test_a_code_without_a_validation_sample_fails_the_training(  # noqa: PLR0917
     spoil, num_of_classes, order, data_set, packs, tmp_path

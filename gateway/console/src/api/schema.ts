@@ -3531,8 +3531,9 @@ export interface components {
             /** @description Changes with every change of the bank. */
             etag: string;
             /**
-             * @description Versions, at most 100, that were trained with a data path of the revision, `models/{model}/versions/{version}`. Not
-             *     in lists. Samples that reached a training by another path are found when a prediction is submitted.
+             * @description Versions, at most 100, that were trained with a data path of the revision, `models/{model}/versions/{version}`,
+             *     themselves or by the weights that they began with. Not in lists. Samples that reached a training by another path are
+             *     found when a prediction is submitted.
              */
             trainedVersions: string[];
             /**
@@ -3851,6 +3852,11 @@ export interface components {
              *     `datasets/{dataset}/paths/{path}/{code}/{file}`.
              */
             samePixelsInOtherPaths: string[];
+            /**
+             * @description At most ten other files of this path with the same pixels under the same code, in the same bytes or in others.
+             *     The split takes them for one group (D3).
+             */
+            samePixelsUnderSameCode: string[];
         };
         /**
          * @description * `OUTCOME_UNSPECIFIED`

@@ -74,6 +74,9 @@ const zh = {
   leaderboardEmpty: "还没有版本用此修订测试过。请点击“测试版本”。",
   rank: "名次",
   accuracy: "准确率与 95% 置信区间",
+  cleanHint:
+    "只含无重叠的报告：没有样本与版本训练或验证所用的样本像素相同或同属一组。" +
+    "近似图片（改动像素、重存为 JPEG、镜像）不算重叠，只有分组能识别它们。",
   axisHint: (low: string, high: string) => `刻度为 ${low} 至 ${high}；竖线为投产版本的准确率`,
   axisOnly: (low: string, high: string) => `刻度为 ${low} 至 ${high}`,
   production: "投产",
@@ -184,6 +187,9 @@ const en: BankWords = {
   leaderboardEmpty: "No version has been tested with this revision yet. Choose Test versions.",
   rank: "Rank",
   accuracy: "Accuracy, 95 % interval",
+  cleanHint:
+    "Clean reports only: no sample has the pixels, or the group, of one that the version was trained or validated " +
+    "with. A near-duplicate (a pixel changed, saved again as JPEG, mirrored) counts as clean; only groups tell it.",
   axisHint: (low, high) => `From ${low} to ${high}; the line is the accuracy in production`,
   axisOnly: (low, high) => `From ${low} to ${high}`,
   production: "in production",

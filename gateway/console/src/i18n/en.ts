@@ -588,6 +588,9 @@ export const en: Words = {
     groupsQuote: (line) => `groups.csv line ${line} has a quote that is not closed, so that rows may be lost; close it`,
     groupsUnclear: (line, file) =>
       `groups.csv line ${line}: ${file} may be any of several pictures; name it with its folder`,
+    groupsEmpty: (header) => `groups.csv has nothing in its column “${header}”; fill it in, or leave the table out`,
+    groupsUnmatched: (file) =>
+      `groups.csv names none of the pictures, such as “${file}”; write them as they lie in the folder`,
     groupsTwin: (header) => `groups.csv has two columns for the file or the group: “${header}”; remove one`,
     groupsTwice: (file, one, other) => `groups.csv puts ${file} into ${one} and into ${other}; leave one of them`,
     leftOut: (n, names) =>

@@ -72,6 +72,8 @@ const zh = {
     AMBIGUOUS_MASK: "看起来是掩膜，但不清楚属于哪张图片；每张图片请只保留一个同名掩膜",
     TOO_LARGE: "文件超过 64 MiB；请缩小文件，或将其移出该文件夹",
   } as Record<string, string>,
+  samePixels: (others: string) =>
+    `同一图片也以 ${others} 存在于同一 code 下；划分时视为同一分组：请只保留其中一个`,
   sameCode: (others: string) => `同一图片也在另一 code 下：${others}；两者必有一误`,
   samePath: (others: string) => `同一图片也在其他数据路径中：${others}`,
 };
@@ -141,6 +143,9 @@ const en: typeof zh = {
     AMBIGUOUS_MASK: "it looks like a mask, and of which picture is not clear; leave one mask of each picture's name",
     TOO_LARGE: "the file is larger than 64 MiB; make it smaller, or move it out of the folder",
   },
+  samePixels: (others) =>
+    `the same picture is there as ${others} too, under the same code; the split takes them for one group: ` +
+    "remove all but one",
   sameCode: (others) => `the same picture lies under another code: ${others}; one of the two is wrong`,
   samePath: (others) => `the same picture lies in another data path: ${others}`,
 };

@@ -619,6 +619,8 @@ export const zh = {
     groupsEncoding: "groups.csv 既不是 UTF-8 也不是 GBK 编码，请另存为 UTF-8",
     groupsQuote: (line: string) => `groups.csv 第 ${line} 行的引号未闭合，可能丢失行，请补全`,
     groupsUnclear: (line: string, file: string) => `groups.csv 第 ${line} 行：${file} 可能指多张图片，请写上文件夹`,
+    groupsEmpty: (header: string) => `groups.csv 的“${header}”列为空；请填写，或去掉该表`,
+    groupsUnmatched: (file: string) => `groups.csv 中的文件（如“${file}”）都不在文件夹中；请按文件夹中的路径填写`,
     groupsTwin: (header: string) => `groups.csv 的文件列或分组列重复：“${header}”，请删除其一`,
     groupsTwice: (file: string, one: string, other: string) => `groups.csv 将 ${file} 同时归入 ${one} 和 ${other}，请只保留一个分组`,
     leftOut: (n: number, names: string) => `${n} 个文件将被忽略（不是 code 文件夹中的图片、隐藏、重名或无法打开）：${names}`,

@@ -1,6 +1,7 @@
 """Step 2: data paths and their codes (rules W4, W5, W6, D9)."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from loupe.errors import Violation
 from loupe.translation import joined, sentence
@@ -119,7 +120,7 @@ def check_codes(
             )
         else:
             found += _check_parts(at, code, samples, facts.parts.get(code, CodeParts(samples)))
-    return [*found, *check_unlisted_codes(counts, codes)]
+    return [*found, *_check_unlisted_codes(counts, codes)]
 
 
 def _check_parts(at: str, code: str, samples: int, parts: CodeParts) -> list[Violation]:
@@ -155,28 +156,35 @@ def _check_parts(at: str, code: str, samples: int, parts: CodeParts) -> list[Vio
     return []
 
 
-def check_unlisted_codes(counts: Mapping[str, CodeCount], code_list: Iterable[str]) -> list[Violation]:
+@dataclass(frozen=True)
+class UnlistedCodes:
+    """The samples whose codes are not in a list."""
+
+    samples: int
+    named: str
+    """At most ten of the codes, each with its number of samples."""
+
+    @classmethod
+    def of(cls, counts: Mapping[str, CodeCount], code_list: Iterable[str]) -> "UnlistedCodes":
+        """Those of the data."""
+        listed = set(code_list)
+        unlisted = {code: count.samples for code, count in counts.items() if code not in listed}
+        names = ", ".join(f"{code} ({samples})" for code, samples in sorted(unlisted.items())[:10])
+        more = f", … ({len(unlisted)} codes)" if len(unlisted) > 10 else ""
+        return cls(sum(unlisted.values()), names + more)
+
+
+def _check_unlisted_codes(counts: Mapping[str, CodeCount], code_list: Iterable[str]) -> list[Violation]:
     """W5: samples whose code is not in the list are left out; a warning gives their number."""
-    listed = set(code_list)
-    unlisted = {code: count.samples for code, count in counts.items() if code not in listed}
-    if not unlisted:
+    unlisted = UnlistedCodes.of(counts, code_list)
+    if not unlisted.samples:
         return []
-    names = ", ".join(f"{code} ({samples})" for code, samples in sorted(unlisted.items())[:10])
-    more = f", … ({len(unlisted)} codes)" if len(unlisted) > 10 else ""
-    total = sum(unlisted.values())
-    return [
-        Violation(
-            "data_paths",
-            "SAMPLES_OF_UNLISTED_CODES",
-            sentence(
-                "{count} samples have codes that are not in code_list and are left out: {codes}{more}",
-                count=total,
-                codes=names,
-                more=more,
-            ),
-            "warning",
-        )
-    ]
+    told = sentence(
+        "samples with codes that are not in code_list are left out, {count} in all: {codes}",
+        count=unlisted.samples,
+        codes=unlisted.named,
+    )
+    return [Violation("data_paths", "SAMPLES_OF_UNLISTED_CODES", told, "warning")]
 
 
 def check_case_of_data(paths: Sequence[str], facts: RegistryData, codes: Sequence[str]) -> list[Violation]:

@@ -45,6 +45,18 @@ def not_found(field: str, name: str, kind: Sentence) -> Violation:
     return Violation(field, "NOT_FOUND", sentence('there is no {kind} "{name}"', kind=kind, name=name[:200]))
 
 
+def no_version(name: str, field: str = "model_version") -> Violation:
+    """The error for a name of a version that does not exist, or of the latest where all are archived (R4)."""
+    if not name.endswith("/versions/latest"):
+        return not_found(field, name, sentence("model version"))
+    told = sentence(
+        "{name} leads to no version: there is no such model, or all its versions are archived; name a "
+        "version itself, or restore one",
+        name=name[:200],
+    )
+    return Violation(field, "NOT_FOUND", told)
+
+
 def of_step(found: Mapping[int, Sequence[Violation]], step: int) -> dict[int, tuple[Violation, ...]]:
     """The findings of one step, or of all steps."""
     return {number: tuple(findings) for number, findings in found.items() if step in (ALL_STEPS, number)}

@@ -6,7 +6,7 @@ from loupe.errors import Violation
 from loupe.translation import sentence
 
 from services.scheduler.domain.spec import TrainingRequest
-from services.scheduler.domain.wizard.findings import not_found
+from services.scheduler.domain.wizard.findings import no_version
 from services.scheduler.domain.wizard.model_params import ModelParams
 from services.scheduler.domain.wizard.registry_data import ModelVersionFacts, RegistryData
 
@@ -78,7 +78,7 @@ def check_parent(
             )
         ]
     if parent is None:
-        return [not_found("parent_version", request.parent_version, sentence("model version"))]
+        return [no_version(request.parent_version, "parent_version")]
     if params is None:
         return []
     found = []

@@ -1,19 +1,22 @@
 """The three steps of a prediction: version or training, data, parameters (rules P1, P7, P8)."""
 
+from collections.abc import Mapping, Sequence
+
 from loupe.errors import Violation
 from loupe.translation import sentence
 
 from services.scheduler.domain.spec import PredictionRequest, PredictionSpec, TrainingOverlap
 from services.scheduler.domain.task import Task, TaskKind
-from services.scheduler.domain.wizard.data import check_paths, check_unlisted_codes
+from services.scheduler.domain.wizard.data import UnlistedCodes, check_paths
 from services.scheduler.domain.wizard.findings import (
     ALL_STEPS,
     Examination,
     has_error,
+    no_version,
     not_found,
     of_step,
 )
-from services.scheduler.domain.wizard.registry_data import Judged, RegistryData
+from services.scheduler.domain.wizard.registry_data import CodeCount, Judged, RegistryData
 from services.scheduler.domain.wizard.training import check_priority, check_resource
 
 MAX_BATCH_SIZE = 4096
@@ -75,7 +78,7 @@ def check_judged(request: PredictionRequest, facts: RegistryData) -> list[Violat
     if faults:
         return faults
     if version is None:
-        return [not_found("model_version", request.model_version, sentence("model version"))]
+        return [no_version(request.model_version)]
     if not version.archived:
         return []
     archived = sentence("{version} is archived; its report counts as that of any other", version=version.name)
@@ -109,7 +112,7 @@ def _check_data(request: PredictionRequest, facts: RegistryData) -> list[Violati
     if not request.question_bank:
         found = check_paths(request.data_paths, facts)
         counts = facts.code_counts(request.data_paths)
-        return found + (check_unlisted_codes(counts, version.code_list) if version else [])
+        return found + (_check_known_codes("data_paths", counts, version.code_list) if version else [])
     found = []
     if request.data_paths:
         found.append(
@@ -145,7 +148,30 @@ def _check_data(request: PredictionRequest, facts: RegistryData) -> list[Violati
                 "warning",
             )
         )
-    return found + check_unlisted_codes(bank.codes, version.code_list)
+    return found + _check_known_codes("question_bank", bank.codes, version.code_list)
+
+
+def _check_known_codes(
+    field: str, counts: Mapping[str, CodeCount], code_list: Sequence[str]
+) -> list[Violation]:
+    """P1: a sample whose code the model does not know counts as wrong; such samples alone judge nothing."""
+    unknown = UnlistedCodes.of(counts, code_list)
+    if not unknown.samples:
+        return []
+    if not any(code in code_list for code in counts):
+        told = sentence(
+            "the model knows none of the codes of the data ({codes}), so that its report would say nothing; "
+            "choose data with codes that it knows: {known}",
+            codes=unknown.named,
+            known=", ".join(code_list[:10]) + (", …" if len(code_list) > 10 else ""),
+        )
+        return [Violation(field, "NO_KNOWN_CODE", told)]
+    told = sentence(
+        "samples with codes that the model does not know count as wrong, {count} in all: {codes}",
+        count=unknown.samples,
+        codes=unknown.named,
+    )
+    return [Violation(field, "SAMPLES_OF_UNKNOWN_CODES", told, "warning")]
 
 
 def _check_parameters(request: PredictionRequest) -> list[Violation]:

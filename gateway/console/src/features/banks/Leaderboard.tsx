@@ -100,7 +100,10 @@ export function Leaderboard({ query }: { query: ApiQuery<Schemas["Leaderboard"]>
               ]}
             />
             {entries.length > 0 && (
-              <div className="dim">{inProduction.length ? words.axisHint(low, high) : words.axisOnly(low, high)}</div>
+              <div className="dim">
+                <div>{inProduction.length ? words.axisHint(low, high) : words.axisOnly(low, high)}</div>
+                <div>{words.cleanHint}</div>
+              </div>
             )}
             {leftOutCount > 0 && <div className="dim">{words.leftOut(leftOutCount)}</div>}
           </>

@@ -285,6 +285,10 @@ function faultText(fault: GroupsFault, t: Words): string {
       return t.datasets.groupsQuote(String(fault.line));
     case "unclear":
       return t.datasets.groupsUnclear(String(fault.line), fault.file);
+    case "empty":
+      return t.datasets.groupsEmpty(fault.header);
+    case "unmatched":
+      return t.datasets.groupsUnmatched(fault.file);
     case "twin":
       return t.datasets.groupsTwin(fault.header);
     case "file":

@@ -17,7 +17,11 @@ const listing: Listing = {
   fault: undefined,
 };
 const outcome = { outcome: "OUTCOME_ADDED" as const, reason: "", message: "", messageZh: "" };
-const twins = { samePixelsUnderOtherCodes: ["B/b.png"], samePixelsInOtherPaths: ["datasets/d/paths/q/A/a.png"] };
+const twins = {
+  samePixelsUnderOtherCodes: ["B/b.png"],
+  samePixelsInOtherPaths: ["datasets/d/paths/q/A/a.png"],
+  samePixelsUnderSameCode: ["A/a.bmp"],
+};
 const progress: ImportProgress = {
   done: 2,
   total: 2,
@@ -27,7 +31,7 @@ const progress: ImportProgress = {
     { ...outcome, ...twins, file: "A/a.png" },
     {
       ...{ file: "A/b.png", outcome: "OUTCOME_REJECTED", reason: "EMPTY", message: "empty", messageZh: "空" },
-      ...{ samePixelsUnderOtherCodes: [], samePixelsInOtherPaths: [] },
+      ...{ samePixelsUnderOtherCodes: [], samePixelsInOtherPaths: [], samePixelsUnderSameCode: [] },
     },
   ],
   notMasks: [{ file: "A/c.png", message: "it shows colours", messageZh: "含有彩色" }],
@@ -39,6 +43,7 @@ describe("the report of an import in the browser (D7)", () => {
     const lines = reportLines(listing, progress);
     expect(lines.map(({ kind, file, reason, sampleFile }) => [kind, file, reason, sampleFile])).toEqual([
       ["KIND_REJECTED", "A/b.png", "EMPTY", ""],
+      ["KIND_DUPLICATE", "A/a.png", "SAME_PIXELS", "A/a.png"],
       ["KIND_DUPLICATE", "A/a.png", "SAME_UNDER_OTHER_CODE", "A/a.png"],
       ["KIND_DUPLICATE", "A/a.png", "SAME_IN_OTHER_PATH", "A/a.png"],
       ["KIND_LEFT_OUT", "A/c.png", "BAD_MASK", ""],

@@ -34,6 +34,11 @@ export function reportLines({ folder, left, unclearMasks }: Listing, progress: I
     ...outcomes
       .filter(({ outcome, reason }) => outcome !== "OUTCOME_REJECTED" && reason)
       .map(({ file, reason, message, messageZh }) => line("KIND_DOUBTFUL", file, reason, [message, messageZh], file)),
+    ...outcomes
+      .filter(({ samePixelsUnderSameCode: alike }) => alike.length)
+      .map(({ file, samePixelsUnderSameCode: alike }) =>
+        line("KIND_DUPLICATE", file, "SAME_PIXELS", both((t) => t.samePixels(alike.join(", "))), file),
+      ),
     ...outcomes.flatMap(({ file, samePixelsUnderOtherCodes: codes, samePixelsInOtherPaths: paths }) => [
       ...(codes.length
         ? [line("KIND_DUPLICATE", file, "SAME_UNDER_OTHER_CODE", both((t) => t.sameCode(codes.join(", "))), file)]

@@ -115,6 +115,10 @@ describe("a folder that was dropped (D1, D2)", () => {
     ["file,brightness\nA/1.png,1\n", ["", ""], { kind: "group", header: "file,brightness" }],
     ["sep=;\rfile;group\rA/1.png;g\rB/2.jpg;h\r", ["g", "h"], undefined],
     ["file,group,Group\nA/1.png,a,b\n", ["", ""], { kind: "twin", header: "file,group,Group" }],
+    ["file,group\na/1.PNG,u\u0308\nB/2.JPG,ü\n", ["ü", "ü"], undefined],
+    ["file,group,panel\nA/1.png,,P7\nB/2.jpg, ,P8\n", ["P7", "P8"], undefined],
+    ["file,group\nA/1.png,\n", ["", ""], { kind: "empty", header: "group" }],
+    ["file,group\nA/9.png,a\n", ["", ""], { kind: "unmatched", file: "A/9.png" }],
     ['file,group\n"A/1.png,a\nB/2.jpg",b\n', ["", ""], { kind: "quote", line: 2 }],
     ["file,group\nA/1.png,a\nA/1.png,b\n", ["", ""], { kind: "twice", file: "A/1.png", groups: ["a", "b"] }],
   ])("is not torn apart: its groups are found or their fault is told (D3): %j", async (table, groups, fault) => {

@@ -28,7 +28,8 @@ export interface LeftFile {
 
 /** Why `groups.csv` cannot be used: what would be lost of it, or taken for something else, is not guessed (D3). */
 export type GroupsFault =
-  | { kind: "file" | "group" | "twin"; header: string }
+  | { kind: "file" | "group" | "twin" | "empty"; header: string }
+  | { kind: "unmatched"; file: string }
   | { kind: "twice"; file: string; groups: [string, string] }
   | { kind: "several"; tables: string[] }
   | { kind: "encoding" }
@@ -201,11 +202,18 @@ function groupsOf(
   );
   const separator = told ?? guessed;
   const names = cells(header, separator).map((name) => name.trim().toLowerCase());
-  const column = (known: string[]) => known.find((name) => names.includes(name));
+  const rows = lines.map((line) => cells(line, separator).map((cell) => cell.trim().normalize("NFC")));
+  // Some programs leave the one column and fill the other.
+  const filled = (name: string) => rows.some((row) => row[names.indexOf(name)]);
+  const column = (known: string[]) => {
+    const present = known.filter((name) => names.includes(name));
+    return present.find(filled) ?? present[0];
+  };
   const [file, group] = [column(FILE_COLUMNS), column(GROUP_COLUMNS)];
   if (file === undefined) return { kind: "file", header };
   if (group === undefined) return { kind: "group", header };
   if ([file, group].some((name) => names.indexOf(name) !== names.lastIndexOf(name))) return { kind: "twin", header };
+  if (rows.some((row) => row.some(Boolean)) && !filled(group)) return { kind: "empty", header: group };
   const spellings = new Map<string, string | undefined>();
   for (const candidate of candidates) {
     const short = candidate.file.split("/").at(-1) ?? "";
@@ -215,21 +223,36 @@ function groupsOf(
       spellings.set(loose, spellings.has(loose) ? undefined : candidate.file);
     }
   }
+  // In capitals or not, and in any Unicode composition, as annotations name their pictures.
+  const keyed = new Map<string, Set<string | undefined>>();
+  for (const [spelling, of] of spellings) keyed.set(keyOf(spelling), (keyed.get(keyOf(spelling)) ?? new Set()).add(of));
+  /** The file of that name; null if it may be one of several. */
+  const find = (name: string): string | null | undefined => {
+    if (spellings.has(name)) return spellings.get(name) ?? null;
+    const found = [...(keyed.get(keyOf(name)) ?? [])];
+    return found.length > 1 ? null : found.length ? (found[0] ?? null) : undefined;
+  };
   const groups = new Map<string, string>();
-  for (const [index, line] of lines.entries()) {
-    const row = cells(line, separator);
-    const written = row[names.indexOf(file)]?.trim().replaceAll("\\", "/") ?? "";
-    const of = row[names.indexOf(group)]?.trim() ?? "";
+  const isNamed = (row: readonly string[]) => Boolean(row[names.indexOf(file)]);
+  for (const [index, row] of rows.entries()) {
+    const written = row[names.indexOf(file)]?.replaceAll("\\", "/") ?? "";
+    const of = row[names.indexOf(group)] ?? "";
     const parts = written.split("/");
-    const short = parts.at(-1) ?? "";
-    const meant = spellings.get(parts.slice(-2).join("/")) ?? spellings.get(short);
-    if (!meant && spellings.has(short)) return { kind: "unclear", line: index + before + 1, file: written };
+    const meant = find(parts.slice(-2).join("/")) ?? find(parts.at(-1) ?? "");
+    if (meant === null) return { kind: "unclear", line: index + before + 1, file: written };
     if (!meant) continue;
     const other = groups.get(meant);
     if (other !== undefined && other !== of) return { kind: "twice", file: meant, groups: [other, of] };
     groups.set(meant, of);
   }
+  if (!groups.size && candidates.length && rows.some(isNamed))
+    return { kind: "unmatched", file: rows.find(isNamed)?.[names.indexOf(file)] ?? "" };
   return { column: group, groups };
+}
+
+/** Equal for names that Windows or macOS take as one. */
+function keyOf(name: string): string {
+  return name.normalize("NFC").toLowerCase();
 }
 
 /** The cells of a line, which may be quoted. */
@@ -430,6 +453,7 @@ function setAside(
     messageZh: text(dictionaries.zh.datasets),
     samePixelsUnderOtherCodes: [],
     samePixelsInOtherPaths: [],
+    samePixelsUnderSameCode: [],
   };
 }
 

@@ -18,11 +18,8 @@ const FIRST: Spec = {
   modelName: "",
   algorithmImageVersion: "",
   dataPaths: [],
-  preprocessing: {
-    trainFraction: 0.8,
-    filterResolution: true,
-    augmentations: ["AUGMENTATION_COLOUR", "AUGMENTATION_FLIP"],
-  },
+  // The defaults of the service, as the command has them.
+  preprocessing: { trainFraction: 0.8, filterResolution: false, augmentations: [] },
 };
 
 /**

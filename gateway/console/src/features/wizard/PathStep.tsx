@@ -37,6 +37,7 @@ export function PathStep({
     <Card size="small">
       <div className="filters">
         <Select
+          showSearch
           style={{ width: 260 }}
           placeholder={t.wizard.addDataset}
           aria-label={t.wizard.addDataset}

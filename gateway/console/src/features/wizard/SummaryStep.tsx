@@ -149,24 +149,31 @@ function Networks({ summary }: { summary: Summary }): ReactNode {
               render: (_, one) => {
                 const level = one.network === "NETWORK_CLASSIFICATION" ? "classification" : "segmentation";
                 const shown = new Set(["max_iter", "batch_size"]);
-                return Object.entries(params?.[level] ?? {})
+                const rest = Object.entries(params?.[level] ?? {})
                   .filter(([key]) => !shown.has(key))
-                  .sort(([one], [other]) => (one < other ? -1 : 1))
-                  .map(([key, value]) => (
-                    <Tag key={key} variant="outlined">
-                      {key} {String(value)}
-                    </Tag>
-                  ));
+                  .sort(([one], [other]) => (one < other ? -1 : 1));
+                return (
+                  <div className="wrapping">
+                    {rest.map(([key, value]) => (
+                      <Tag key={key} variant="outlined">
+                        {key} {String(value)}
+                      </Tag>
+                    ))}
+                  </div>
+                );
               },
             },
             {
               title: words.pace,
-              render: (_, one) =>
-                !one.measuredCount
-                  ? words.notMeasured
-                  : one.scaledFrom
-                    ? words.scaled(one.imagesPerS.toFixed(1), inputSize(one.scaledFrom), one.measuredCount)
-                    : words.measured(one.imagesPerS.toFixed(1), one.measuredCount),
+              render: (_, one) => (
+                <div className="wrapping">
+                  {!one.measuredCount
+                    ? words.notMeasured
+                    : one.scaledFrom
+                      ? words.scaled(one.imagesPerS.toFixed(1), inputSize(one.scaledFrom), one.measuredCount)
+                      : words.measured(one.imagesPerS.toFixed(1), one.measuredCount)}
+                </div>
+              ),
             },
           ]}
         />

@@ -149,12 +149,12 @@ export function Wizard({ start, firstStep, pristine, locked, parent, draft, onTa
     { enabled: step === SUMMARY && known, forget: true, placeholderData: (previous) => previous },
   );
   const all = ofAll.data?.findings ?? [];
+  const seed = ofAll.data?.summary?.training?.seed;
   const ready = ofAll.data?.summary && !ofAll.loading && canContinue(all, spec, confirmed);
   /** Submits what is on screen, seed included; shows it anew where the servers see something else by now (W3a). */
   const submit = () =>
     guarded(async () => {
       const shown = ofAll.data;
-      const seed = shown?.summary?.training?.seed;
       if (!shown || !seed) return;
       const task = sent ?? { training: { ...answers, seed } };
       if (!sent && !isSameRun(shown, await api.post("/v1/tasks:validate", { body: { task } }))) {
@@ -308,7 +308,8 @@ export function Wizard({ start, firstStep, pristine, locked, parent, draft, onTa
         <DraftKeeping
           {...draft}
           answered={JSON.stringify(spec) !== JSON.stringify(pristine)}
-          kept={{ training: spec, step }}
+          // The seed that is on screen is the one that is sent, also from the draft (W3a).
+          kept={{ training: step === SUMMARY && seed ? { ...spec, seed } : spec, step }}
           submitted={submitted !== ""}
           onTakeOther={onTakeOther}
         />

@@ -422,6 +422,7 @@ class SampleOutcome(_message.Message):
     MESSAGE_ZH_FIELD_NUMBER: _builtins.int
     SAME_PIXELS_UNDER_OTHER_CODES_FIELD_NUMBER: _builtins.int
     SAME_PIXELS_IN_OTHER_PATHS_FIELD_NUMBER: _builtins.int
+    SAME_PIXELS_UNDER_SAME_CODE_FIELD_NUMBER: _builtins.int
     file: _builtins.str
     outcome: Global___SampleOutcome.Outcome.ValueType
     reason: _builtins.str
@@ -444,6 +445,12 @@ class SampleOutcome(_message.Message):
         `datasets/{dataset}/paths/{path}/{code}/{file}`.
         """
 
+    @_builtins.property
+    def same_pixels_under_same_code(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """At most ten other files of this path with the same pixels under the same code, in the same bytes or in others.
+        The split takes them for one group (D3).
+        """
+
     def __init__(
         self,
         *,
@@ -454,10 +461,11 @@ class SampleOutcome(_message.Message):
         message_zh: _builtins.str = ...,
         same_pixels_under_other_codes: _abc.Iterable[_builtins.str] | None = ...,
         same_pixels_in_other_paths: _abc.Iterable[_builtins.str] | None = ...,
+        same_pixels_under_same_code: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "message", b"message", "message_zh", b"message_zh", "outcome", b"outcome", "reason", b"reason", "same_pixels_in_other_paths", b"same_pixels_in_other_paths", "same_pixels_under_other_codes", b"same_pixels_under_other_codes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["file", b"file", "message", b"message", "message_zh", b"message_zh", "outcome", b"outcome", "reason", b"reason", "same_pixels_in_other_paths", b"same_pixels_in_other_paths", "same_pixels_under_other_codes", b"same_pixels_under_other_codes", "same_pixels_under_same_code", b"same_pixels_under_same_code"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -74,8 +74,9 @@ class QuestionBank(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
     def trained_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Versions, at most 100, that were trained with a data path of the revision, `models/{model}/versions/{version}`. Not
-        in lists. Samples that reached a training by another path are found when a prediction is submitted.
+        """Versions, at most 100, that were trained with a data path of the revision, `models/{model}/versions/{version}`,
+        themselves or by the weights that they began with. Not in lists. Samples that reached a training by another path are
+        found when a prediction is submitted.
         """
 
     def __init__(
