@@ -35,7 +35,7 @@ class Sample:
     mask_codes: tuple[str, ...] = ()
     """Value i of the mask is the i-th of these; empty: it is black and white, white is the own code (D1)."""
     pixels_sha256: str | None = None
-    """Equal for the same picture in other bytes; None in manifests of before (docs/decisions/0101)."""
+    """Equal for the same picture in other bytes; None in manifests of before (docs/decisions/0088)."""
     group: str | None = None
     """The physical part (panel, tile, lot) it shows; the same key in two data paths is the same part (D3)."""
     manifest: str = ""
