@@ -32,11 +32,11 @@ from services.registry.domain.objects import (
 from services.registry.domain.samples import CodeCount, Sample, count_changes, manifest_line
 from services.registry.wire.datasets import outcome_out
 
-IMAGE, MASK = "a" * 64, "b" * 64
+IMAGE, MASK, PIXELS = "a" * 64, "b" * 64, "c" * 64
 
 
 def an_image(sha256: str = IMAGE, width: int = 10, height: int = 8, kind: str = "PNG") -> ImageObject:
-    return ImageObject(sha256, 100, width, height, 1, 8, kind, "c" * 64, MaskFacts())
+    return ImageObject(sha256, 100, width, height, 1, 8, kind, PIXELS, MaskFacts())
 
 
 def a_sample(file: str, *, mask: bool = False) -> Sample:
@@ -247,7 +247,7 @@ def test_a_manifest_line_never_changes() -> None:
     line = manifest_line(Sample("A/图.png", "A", an_image(), None, "晶圆"))
     told = (
         f'{{"name":"A/图.png","code":"A","sha256":"{IMAGE}","size_bytes":100,"width":10,"height":8,'
-        '"format":"PNG","mask_sha256":null,"group":"晶圆"}\n'
+        f'"format":"PNG","mask_sha256":null,"group":"晶圆","pixels_sha256":"{PIXELS}"}}\n'
     )
     assert line == told.encode()
     assert json.loads(line)["group"] == "晶圆"
