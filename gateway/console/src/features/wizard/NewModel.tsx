@@ -18,8 +18,12 @@ const FIRST: Spec = {
   modelName: "",
   algorithmImageVersion: "",
   dataPaths: [],
-  // The defaults of the service, as the command has them.
-  preprocessing: { trainFraction: 0.8, filterResolution: false, augmentations: [] },
+  // A proposal, which the last two steps show; the service's own defaults are neither filter nor augmentation.
+  preprocessing: {
+    trainFraction: 0.8,
+    filterResolution: true,
+    augmentations: ["AUGMENTATION_COLOUR", "AUGMENTATION_FLIP"],
+  },
 };
 
 /**
