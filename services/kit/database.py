@@ -12,6 +12,7 @@ import contextlib
 import logging
 import re
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import datetime
@@ -23,23 +24,27 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from loupe.errors import Aborted, DeadlineExceeded, InvalidArgument, LoupeError, Unavailable
+from loupe.errors import (
+    Aborted,
+    DeadlineExceeded,
+    FailedPrecondition,
+    InvalidArgument,
+    LoupeError,
+    Unavailable,
+)
+from loupe.translation import sentence
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.asyncio import async_sessionmaker as session_factory
 from sqlalchemy.pool import NullPool
 
+from services.kit.postgresql import KEEPALIVES, PostgresqlServers
+
 _log = logging.getLogger(__name__)
 
 _SCHEMA = re.compile(r"[a-z][a-z0-9_]{0,40}")
-CONNECT_TIMEOUT_S = 5.0
-KEEPALIVES = {
-    # The server forgets a client whose host vanished after a minute, with all its locks; by default after two
-    # hours.
-    "tcp_keepalives_idle": "30",
-    "tcp_keepalives_interval": "10",
-    "tcp_keepalives_count": "3",
-}
-"""Settings of every connection."""
+_OLDEST_MAJOR = 16
+"""Of PostgreSQL: migrations use what 15 does not know, and what we test begins with 16."""
+_DIALECT = "postgresql+asyncpg://"
 _TRUSTED_IDLE_S = 1.0
 _ENVIRONMENT = Path(__file__).with_name("migrations")
 
@@ -72,13 +77,16 @@ def translated(error: BaseException) -> LoupeError | None:  # noqa: PLR0911 -- o
         return _away(error) if _AWAY.fullmatch(error.sqlstate or "") else None
     if isinstance(error, asyncpg.InterfaceError):
         return _away(error) if "closed" in str(error) else None
-    network = (ConnectionError, TimeoutError, socket.gaierror, sa.exc.TimeoutError)
+    network = (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError, sa.exc.TimeoutError)
     return _away(error) if isinstance(error, network) else None
 
 
 def _away(error: BaseException) -> Unavailable:
+    # What TLS says of a certificate is what the operator needs; other texts name addresses.
+    is_told = isinstance(error, ssl.SSLError) or type(error) is ConnectionError
+    what = str(error) if is_told else type(error).__name__
     return Unavailable(
-        f"the database is away ({type(error).__name__}); try again",
+        f"the database is away ({what}); try again",
         reason="DATABASE_UNAVAILABLE",
     )
 
@@ -144,12 +152,12 @@ class Database:
     """One service's schema in PostgreSQL: a pool that survives restarts of the server, and migrations."""
 
     def __init__(
-        self, url: str, schema: str, *, pool_size: int = 10, statement_timeout_s: float = 60.0
+        self, url: str, schema: str, *, connections: int = 20, statement_timeout_s: float = 60.0
     ) -> None:
         if not _SCHEMA.fullmatch(schema):
             raise ValueError(f"{schema!r} is not a name for a schema")
-        self.url = url
         self.schema = schema
+        self._servers = PostgresqlServers(url)
         self._settings = {
             **KEEPALIVES,
             "search_path": schema,
@@ -160,39 +168,41 @@ class Database:
             # Limits how long a process that hangs inside a transaction holds its locks.
             "idle_in_transaction_session_timeout": "60000",
         }
+        self._statement_timeout_s = statement_timeout_s
+        kept = connections // 2
         self.engine = create_async_engine(
-            url,
-            pool_size=pool_size,
-            max_overflow=pool_size,
+            _DIALECT,
+            async_creator=self._connect,
+            pool_size=kept,
+            max_overflow=connections - kept,
             pool_timeout=10,
-            connect_args={
-                "server_settings": self._settings,
-                "timeout": CONNECT_TIMEOUT_S,
-                # The server limits slow statements; this limits waiting for a server that disappeared.
-                "command_timeout": statement_timeout_s + 5,
-            },
         )
         _ping_what_was_idle(self.engine)
         self.sessions = DatabaseSessions(self.engine)
+
+    async def _connect(self) -> Any:  # noqa: ANN401 -- asyncpg has no types
+        return await self._servers.connect(
+            server_settings=self._settings,
+            # The server limits slow statements; this limits waiting for a server that disappeared.
+            command_timeout=self._statement_timeout_s + 5,
+        )
+
+    async def _connect_to_migrate(self) -> Any:  # noqa: ANN401 -- asyncpg has no types
+        return await self._servers.connect(server_settings={**self._settings, "statement_timeout": "0"})
 
     async def migrate(self, directory: Path) -> str:
         """Bring the schema to the newest revision under `directory/versions`, in one transaction; return it.
 
         `directory` is `services/<name>/migrations`; a revision is a module with `revision`, `down_revision`
-        and `upgrade()`. Replicas that start together wait for each other.
+        and `upgrade()`. Replicas that start together wait for each other. FailedPrecondition if the server is
+        too old for Loupe.
         """
         # A separate engine without statement timeout: the pool's first connection must find the schema.
-        engine = create_async_engine(
-            self.url,
-            poolclass=NullPool,
-            connect_args={
-                "server_settings": {**self._settings, "statement_timeout": "0"},
-                "timeout": CONNECT_TIMEOUT_S,
-            },
-        )
+        engine = create_async_engine(_DIALECT, async_creator=self._connect_to_migrate, poolclass=NullPool)
         try:
             with _translating():
                 async with _migrating, engine.begin() as connection:
+                    _require_version(connection)
                     return await self._lock_and_upgrade(connection, directory)
         finally:
             await engine.dispose()
@@ -214,6 +224,18 @@ class Database:
 
     async def __aexit__(self, *_: object) -> None:
         await self.dispose()
+
+
+def _require_version(connection: AsyncConnection) -> None:
+    version = connection.dialect.server_version_info or (0,)
+    if int(version[0]) < _OLDEST_MAJOR:
+        told = sentence(
+            "the server is PostgreSQL {version}, and Loupe needs {oldest} or newer; upgrade the server, or "
+            "name another in LOUPE_DATABASE_URL",
+            version=".".join(map(str, version)),
+            oldest=_OLDEST_MAJOR,
+        )
+        raise FailedPrecondition(told.english, reason="POSTGRESQL_TOO_OLD", message_zh=told.chinese)
 
 
 def _ping_what_was_idle(engine: AsyncEngine) -> None:

@@ -57,7 +57,9 @@ async def main(process: Process) -> None:
 async def serve(process: Process, settings: Settings) -> GrpcServer:
     """Open all resources in order; the server is last, so that SERVING means that all of them work."""
     signing_keys = _public_keys(settings.signing_public_keys)
-    database = await process.enter(Database(settings.database_url, SCHEMA))
+    database = await process.enter(
+        Database(settings.database.url, SCHEMA, connections=settings.database.connections)
+    )
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migrating")
     await watch_clock(process, database.sessions, settings.clock)
     async with database.sessions.begin() as session:
@@ -70,7 +72,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     inspector = await process.enter(Inspector(settings.objects, decoders))
     messaging = await process.enter(await Messaging.connect(settings.nats_url, name=SCHEMA))
     await retry_transient(lambda: ensure_streams(messaging, settings.streams), what="making streams")
-    signals = await process.enter(Signals(settings.database_url))
+    signals = await process.enter(Signals(settings.database.url))
     relay = Relay(database, messaging, signals, stored_in=settings.streams.unflushed_folder)
     process.background("outbox relay", relay.run)
     process.background("release consumer", ReleaseConsumer(messaging, database.sessions).run)

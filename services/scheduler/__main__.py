@@ -42,10 +42,12 @@ _ORPHANS_S = 6 * 3600.0
 
 async def compose(process: Process, settings: Settings) -> GrpcServer:
     """Start everything that the scheduler consists of; the server listens when this returns."""
-    database = await process.enter(Database(settings.database_url, "scheduler"))
+    database = await process.enter(
+        Database(settings.database.url, "scheduler", connections=settings.database.connections)
+    )
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migration")
     await watch_clock(process, database.sessions, settings.clock)
-    signals = await process.enter(Signals(settings.database_url))
+    signals = await process.enter(Signals(settings.database.url))
     messaging = await process.enter(
         await retry_transient(
             lambda: Messaging.connect(settings.nats_url, name="scheduler"), what="connecting to NATS"
