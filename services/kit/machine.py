@@ -43,7 +43,7 @@ def cpu_model() -> str:
 
 
 def cpus() -> int:
-    """The number of whole processor cores that this process may use: at least 1, and no more than its quota."""
+    """How many whole processor cores this process may use: at least 1, and no more than its quota."""
     shares = [float(len(os.sched_getaffinity(0)))]
     for folder in _own_cgroups("cpu"):
         # Version 2 has both numbers in one file, microseconds of `max` or of a quota in each period.
