@@ -23,6 +23,7 @@ import asyncpg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from loupe.errors import (
     Aborted,
@@ -194,8 +195,10 @@ class Database:
         """Bring the schema to the newest revision under `directory/versions`, in one transaction; return it.
 
         `directory` is `services/<name>/migrations`; a revision is a module with `revision`, `down_revision`
-        and `upgrade()`. Replicas that start together wait for each other. FailedPrecondition if the server is
-        too old for Loupe.
+        and `upgrade()`. Replicas that start together wait for each other.
+
+        A schema that a newer release has migrated stays as it is if that release says that this one can run
+        on it (docs/decisions/0093). FailedPrecondition if it cannot, or if the server is too old for Loupe.
         """
         # A separate engine without statement timeout: the pool's first connection must find the schema.
         engine = create_async_engine(_DIALECT, async_creator=self._connect_to_migrate, poolclass=NullPool)
@@ -260,6 +263,10 @@ def _ping_what_was_idle(engine: AsyncEngine) -> None:
             raise sa.exc.InvalidatePoolError from error
 
 
+_FLOOR = "schema_floor"
+"""Table of one row: the oldest newest revision that a service may know to run on this schema."""
+
+
 def _upgrade(connection: sa.Connection, directory: Path, schema: str) -> str:
     config = Config()
     # Alembic's env.py is the same for every service; the revisions are the service's own.
@@ -267,8 +274,48 @@ def _upgrade(connection: sa.Connection, directory: Path, schema: str) -> str:
     config.set_main_option("path_separator", "newline")
     config.set_main_option("version_locations", _escaped(directory / "versions"))
     config.attributes.update(connection=connection, schema=schema)
+    scripts = ScriptDirectory.from_config(config)
+    head = scripts.get_current_head() or ""
+    # Newest first.
+    revisions = list(scripts.walk_revisions())
+    context = MigrationContext.configure(
+        connection, opts={"version_table": "schema_revision", "version_table_schema": schema}
+    )
+    present = context.get_current_revision()
+    if present is not None and present not in {revision.revision for revision in revisions}:
+        _require_compatible(connection, schema, head, present)
+        return present
     command.upgrade(config, "head")
-    return ScriptDirectory.from_config(config).get_current_head() or ""
+    floors = [floor for revision in revisions if (floor := getattr(revision.module, "oldest_head", None))]
+    _set_floor(connection, max(floors, default=revisions[-1].revision if revisions else ""))
+    return head
+
+
+def _set_floor(connection: sa.Connection, floor: str) -> None:
+    connection.execute(sa.text(f"CREATE TABLE IF NOT EXISTS {_FLOOR} (oldest_head text NOT NULL)"))
+    connection.execute(sa.text(f"DELETE FROM {_FLOOR}"))  # noqa: S608 -- a constant
+    connection.execute(sa.text(f"INSERT INTO {_FLOOR} VALUES (:floor)"), {"floor": floor})  # noqa: S608 -- as above
+
+
+def _require_compatible(connection: sa.Connection, schema: str, head: str, present: str) -> None:
+    """FailedPrecondition unless whoever migrated to `present`, which is unknown here, lets `head` run."""
+    floor = None
+    if connection.scalar(sa.text("SELECT to_regclass(:table)"), {"table": f"{schema}.{_FLOOR}"}) is not None:
+        floor = connection.scalar(sa.text(f"SELECT oldest_head FROM {_FLOOR}"))  # noqa: S608 -- a constant
+    if floor is not None and head >= floor:
+        _log.warning(
+            "a newer release has migrated the schema; this one runs on it",
+            extra={"schema": schema, "known": head, "present": present},
+        )
+        return
+    told = sentence(
+        "the schema {schema} is at revision {present} of a newer release, on which this one, which knows "
+        "{head}, cannot run; start the newer release, or restore the backup from before its migration",
+        schema=schema,
+        present=present,
+        head=head,
+    )
+    raise FailedPrecondition(told.english, reason="SCHEMA_TOO_NEW", message_zh=told.chinese)
 
 
 def _escaped(path: Path) -> str:
