@@ -7,7 +7,7 @@ from typing import Any
 from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
 
-from services.kit.limits import check_positive, check_proxies
+from services.kit.limits import check_positive, check_proxies, proxies_setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +41,7 @@ class HttpSettings:
         default=128,
         doc="Connections of one address whose request has not arrived yet; with more the oldest is closed",
     )
-    trusted_proxies: tuple[str, ...] = setting(
-        "LOUPE_TRUSTED_PROXIES",
-        default=(),
-        doc="Addresses or networks whose X-Forwarded-For counts: of proxies in front of the gateway, of "
-        "gateways in front of the servers. Empty: a caller is where its connection comes from",
-    )
+    trusted_proxies: tuple[str, ...] = proxies_setting()
 
     def __post_init__(self) -> None:
         check_positive(

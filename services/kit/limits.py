@@ -10,6 +10,7 @@ import ipaddress
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
 
 from loupe.errors import ResourceExhausted
@@ -35,6 +36,16 @@ class TrustedProxies:
         except ValueError:
             return False
         return any(found in network for network in self._networks)
+
+
+def proxies_setting() -> Any:  # noqa: ANN401 -- as `setting`
+    """The setting that gateway and servers share."""
+    return setting(
+        "LOUPE_TRUSTED_PROXIES",
+        default=(),
+        doc="Addresses or networks whose X-Forwarded-For counts: of proxies in front of the gateway, of "
+        "gateways in front of the servers. Empty: a caller is where its connection comes from",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +82,7 @@ class CallLimits:
         default=3600.0,
         doc="How long after that the calls that it carries may go on; watches go on elsewhere then",
     )
-    trusted_proxies: tuple[str, ...] = setting(
-        "LOUPE_TRUSTED_PROXIES",
-        default=(),
-        doc="Addresses or networks whose X-Forwarded-For counts: of proxies in front of the gateway, of "
-        "gateways in front of the servers. Empty: a caller is where its connection comes from",
-    )
+    trusted_proxies: tuple[str, ...] = proxies_setting()
 
     def __post_init__(self) -> None:
         check_positive(

@@ -26,44 +26,28 @@ from services.kit.messaging import Messaging
 from services.kit.streams import StreamSettings, ensure_stream
 from services.registry import consumers as registry_streams
 from services.scheduler import consumers as scheduler_streams
+from tests.faults.disks import Disk, NoDisk
 from tests.support.full_disk import filled
 from tests.support.waiting import DEADLINE_S
 
 GIB = 2**30
 HOUR_S = 3600.0
-DISK_BYTES = 5 * GIB
+DISK_GIB = 5
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of five gigabytes: on a loop device, or in memory where there is none."""
-    place, image = tmp_path / "disk", tmp_path / "disk.img"
-    place.mkdir()
-    with image.open("wb") as file:
-        file.truncate(DISK_BYTES)
-    ways = (
-        [["mkfs.ext4", "-q", "-F", str(image)], ["mount", "-o", "loop", str(image), str(place)]],
-        [["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES},mode=755", "loupe-test", str(place)]],
-    )
-    refusals: list[str] = []
-    if not any(_done(commands, refusals) for commands in ways):
-        pytest.skip(f"no small file system can be mounted here: {'; '.join(refusals)}")
+    disk = Disk(tmp_path, gibibytes=DISK_GIB)
     try:
-        yield place
-    finally:
-        # Lazily: a process that was killed a moment ago may still have a file open.
-        subprocess.run(["umount", "--lazy", str(place)], check=True)  # noqa: S607 -- found as a shell would
-        image.unlink()
-
-
-def _done(commands: list[list[str]], refusals: list[str]) -> bool:
-    for command in commands:
-        try:
-            subprocess.run(command, check=True, capture_output=True, text=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            refusals.append(getattr(error, "stderr", "") or str(error))
-            return False
-    return True
+        disk.make()
+    except NoDisk as refusal:
+        options = ["-t", "tmpfs", "-o", f"size={DISK_GIB}g,mode=755", "loupe-test", str(disk.place)]
+        mounted = subprocess.run(["mount", *options], check=False, capture_output=True, text=True)  # noqa: S607
+        if mounted.returncode:
+            pytest.skip(f"no small file system can be mounted here: {refusal}; {mounted.stderr}")
+    yield disk.place
+    disk.remove()
 
 
 async def eventually(condition: Callable[[], bool], within_s: float = 60.0) -> None:
