@@ -70,7 +70,9 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     await retry_transient(store.ensure_bucket, what="looking for the bucket")
     decoders = await process.enter(Decoders("services.registry.decoder", settings.decoders))
     inspector = await process.enter(Inspector(settings.objects, decoders))
-    messaging = await process.enter(await Messaging.connect(settings.nats_url, name=SCHEMA))
+    messaging = await process.enter(
+        await Messaging.connect(settings.nats_url, name=SCHEMA, tls=settings.nats_tls)
+    )
     await retry_transient(lambda: ensure_streams(messaging, settings.streams), what="making streams")
     signals = await process.enter(Signals(settings.database.url))
     relay = Relay(database, messaging, signals, stored_in=settings.streams.unflushed_folder)

@@ -50,7 +50,8 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     signals = await process.enter(Signals(settings.database.url))
     messaging = await process.enter(
         await retry_transient(
-            lambda: Messaging.connect(settings.nats_url, name="scheduler"), what="connecting to NATS"
+            lambda: Messaging.connect(settings.nats_url, name="scheduler", tls=settings.nats_tls),
+            what="connecting to NATS",
         )
     )
     await retry_transient(
