@@ -76,7 +76,12 @@ class Settings:
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
     scheduler_address: str = setting("LOUPE_SCHEDULER_ADDRESS", doc="host:port of the scheduler")
     evaluator_address: str = setting("LOUPE_EVALUATOR_ADDRESS", doc="host:port of the evaluator")
-    picture_origin: str = setting(
+    public_store: str = setting(
+        "LOUPE_S3_PUBLIC_ENDPOINT",
+        default="",
+        doc="As of the servers, whose links lead there: the console's pages may use those",
+    )
+    store: str = setting(
         "LOUPE_S3_ENDPOINT",
         default="",
         doc="host:port of the object storage that pictures come from; the console's pages may show those",
@@ -116,6 +121,11 @@ class Settings:
         host, _, port = self.listen.rpartition(":")
         if not host or not port.isdecimal():
             raise ValueError(f"LOUPE_LISTEN must be host:port, not {self.listen!r}")
+
+    @property
+    def picture_origin(self) -> str:
+        """From where the console's pages may load pictures, and where they may send uploads."""
+        return self.public_store or self.store
 
     @property
     def addresses(self) -> dict[str, str]:

@@ -50,10 +50,14 @@ async def main(process: Process) -> None:
 
 async def serve(process: Process, settings: Settings) -> GrpcServer:
     """Open everything in order; the server comes last, so that it answers only when all of it works."""
-    database = await process.enter(Database(settings.database_url, "evaluator"))
+    database = await process.enter(
+        Database(settings.database.url, "evaluator", connections=settings.database.connections)
+    )
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migration")
     await watch_clock(process, database.sessions, settings.clock)
-    messaging = await process.enter(await Messaging.connect(settings.nats_url, name="evaluator"))
+    messaging = await process.enter(
+        await Messaging.connect(settings.nats_url, name="evaluator", tls=settings.nats_tls)
+    )
     registry = await process.enter(
         connect(
             settings.registry_address,

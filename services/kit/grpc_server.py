@@ -115,6 +115,7 @@ class GrpcServer:
         policies = PolicyTable.from_descriptors(service.descriptor for service in services)
         self._max_request_bytes = policies.max_request_bytes
         self._names = [service.descriptor.full_name for service in services]
+        self._limits = limits
         self._calls = _CallInterceptor(verifier, policies, observer, limits)
         self._address = address
         self._credentials = credentials
@@ -131,7 +132,11 @@ class GrpcServer:
     async def start(self) -> None:
         """Bind and serve; health turns SERVING. RuntimeError if the address is taken."""
         # Not in the constructor: a grpc.aio server belongs to the loop that runs when it is created.
-        options = server_options(self._max_request_bytes + _REFUSABLE_BYTES)
+        options = server_options(
+            self._max_request_bytes + _REFUSABLE_BYTES,
+            connection_age_s=self._limits.connection_age_s,
+            age_grace_s=self._limits.connection_age_grace_s,
+        )
         server = grpc.aio.server(interceptors=[self._calls], options=options)
         for service in self._services:
             service.add_to_server(service.servicer, server)

@@ -61,13 +61,20 @@ class ObjectStoreSettings:
     endpoint: str = setting("LOUPE_S3_ENDPOINT", doc="host:port of the S3 endpoint")
     access_key: str = setting("LOUPE_S3_ACCESS_KEY", doc="Access key of the S3 endpoint")
     secret_key: str = setting("LOUPE_S3_SECRET_KEY", secret=True, doc="Secret key of the S3 endpoint")
+    session_token: str = setting(
+        "LOUPE_S3_SESSION_TOKEN",
+        default="",
+        secret=True,
+        doc="Session token of temporary keys; empty: the keys have none",
+    )
     bucket: str = setting("LOUPE_S3_BUCKET", default="loupe", doc="The bucket that holds everything")
     secure: bool = setting("LOUPE_S3_SECURE", default=True, doc="1 = TLS to the S3 endpoint, 0 = plain")
     region: str = setting("LOUPE_S3_REGION", default="us-east-1", doc="Region that requests are signed for")
     public_endpoint: str | None = setting(
         "LOUPE_S3_PUBLIC_ENDPOINT",
         default=None,
-        doc="host:port under which clients reach the endpoint, for presigned links; unset = the same",
+        doc="host:port under which clients reach the endpoint, for presigned links, with http:// or https:// "
+        "where that differs from LOUPE_S3_SECURE; unset = the same",
     )
     unflushed_folder: Path | None = setting(  # noqa: RUF009 -- a field, as all others
         "LOUPE_S3_UNFLUSHED_FOLDER",
@@ -76,20 +83,6 @@ class ObjectStoreSettings:
         "are flushed before a row names an object. The embedded stack sets it; "
         "unset = the store answers when they are",
     )
-
-    def environ(self) -> dict[str, str]:
-        """These settings as environment variables, for a child process."""
-        values = {
-            "LOUPE_S3_ENDPOINT": self.endpoint,
-            "LOUPE_S3_ACCESS_KEY": self.access_key,
-            "LOUPE_S3_SECRET_KEY": self.secret_key,
-            "LOUPE_S3_BUCKET": self.bucket,
-            "LOUPE_S3_SECURE": str(int(self.secure)),
-            "LOUPE_S3_REGION": self.region,
-        }
-        if self.public_endpoint is not None:
-            values["LOUPE_S3_PUBLIC_ENDPOINT"] = self.public_endpoint
-        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +125,15 @@ class BlockingObjectStore:
         )
 
         def client(endpoint: str, http_client: urllib3.PoolManager = pool) -> Minio:
+            scheme, _, host = endpoint.rpartition("://")
             return Minio(
-                endpoint,
+                host,
                 access_key=settings.access_key,
                 secret_key=settings.secret_key,
-                secure=settings.secure,
+                secure=scheme == "https" if scheme else settings.secure,
                 region=settings.region,
                 http_client=http_client,
+                session_token=settings.session_token or None,
             )
 
         self._pools = (pool, looking_pool)
@@ -146,7 +141,10 @@ class BlockingObjectStore:
         self._looker = client(settings.endpoint, looking_pool)
         self._signer = client(settings.public_endpoint or settings.endpoint)
         self._links = Signer(
-            access_key=settings.access_key, secret_key=settings.secret_key, region=settings.region
+            access_key=settings.access_key,
+            secret_key=settings.secret_key,
+            region=settings.region,
+            session_token=settings.session_token,
         )
         folder = settings.unflushed_folder
         self._flusher = None if folder is None else FolderFlusher(folder)

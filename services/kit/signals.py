@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import tasks
-from services.kit.database import CONNECT_TIMEOUT_S, KEEPALIVES
+from services.kit.postgresql import CONNECT_TIMEOUT_S, KEEPALIVES, PostgresqlServers
 from services.kit.retry import Backoff
 
 _log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ class Signals:
 
     def __init__(self, url: str, *, backoff: Backoff = Backoff(ceiling_s=1.0)) -> None:  # noqa: B008 -- frozen
         # A connection of asyncpg: SQLAlchemy does not support LISTEN.
-        self._dsn = url.replace("postgresql+asyncpg://", "postgresql://", 1)
+        self._servers = PostgresqlServers(url)
         self._backoff = backoff
         self._subscriptions: dict[str, set[Subscription]] = {}
         self._listening: set[str] = set()
@@ -115,10 +115,8 @@ class Signals:
         failures = 0
         while True:
             try:
-                connection = await asyncpg.connect(
-                    self._dsn,
-                    timeout=CONNECT_TIMEOUT_S,
-                    server_settings={**KEEPALIVES, "application_name": "loupe-signals"},
+                connection = await self._servers.connect(
+                    server_settings={**KEEPALIVES, "application_name": "loupe-signals"}
                 )
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 failures += 1

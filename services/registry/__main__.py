@@ -57,7 +57,9 @@ async def main(process: Process) -> None:
 async def serve(process: Process, settings: Settings) -> GrpcServer:
     """Open all resources in order; the server is last, so that SERVING means that all of them work."""
     signing_keys = _public_keys(settings.signing_public_keys)
-    database = await process.enter(Database(settings.database_url, SCHEMA))
+    database = await process.enter(
+        Database(settings.database.url, SCHEMA, connections=settings.database.connections)
+    )
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migrating")
     await watch_clock(process, database.sessions, settings.clock)
     async with database.sessions.begin() as session:
@@ -68,9 +70,11 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     await retry_transient(store.ensure_bucket, what="looking for the bucket")
     decoders = await process.enter(Decoders("services.registry.decoder", settings.decoders))
     inspector = await process.enter(Inspector(settings.objects, decoders))
-    messaging = await process.enter(await Messaging.connect(settings.nats_url, name=SCHEMA))
+    messaging = await process.enter(
+        await Messaging.connect(settings.nats_url, name=SCHEMA, tls=settings.nats_tls)
+    )
     await retry_transient(lambda: ensure_streams(messaging, settings.streams), what="making streams")
-    signals = await process.enter(Signals(settings.database_url))
+    signals = await process.enter(Signals(settings.database.url))
     relay = Relay(database, messaging, signals, stored_in=settings.streams.unflushed_folder)
     process.background("outbox relay", relay.run)
     process.background("release consumer", release_consumer(messaging, database.sessions).run)

@@ -8,7 +8,9 @@ from loupe.settings import setting
 
 from services.kit.clock_watch import ClockSettings
 from services.kit.limits import CallLimits
+from services.kit.nats_tls import NatsTlsSettings
 from services.kit.object_store import ObjectStoreSettings
+from services.kit.postgresql import DatabaseSettings
 from services.kit.streams import StreamSettings
 from services.service_tokens import ServiceTokenSettings
 from services.vision.decoders import DecoderSettings
@@ -20,11 +22,8 @@ _MAX_BIN_DAYS = 36_500
 class Settings:
     """Everything the registry reads from its environment."""
 
-    database_url: str = setting(
-        "LOUPE_DATABASE_URL",
-        secret=True,
-        doc="postgresql+asyncpg:// URL; the tables are in a schema with the name of the service",
-    )
+    database: DatabaseSettings
+    nats_tls: NatsTlsSettings
     nats_url: str = setting("LOUPE_NATS_URL", secret=True, doc="nats:// URL of a server with JetStream")
     objects: ObjectStoreSettings
     tokens: ServiceTokenSettings

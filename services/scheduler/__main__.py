@@ -40,21 +40,30 @@ _GONE_WORKERS_S = 3600.0
 _ORPHANS_S = 6 * 3600.0
 
 
-async def compose(process: Process, settings: Settings) -> GrpcServer:
-    """Start everything that the scheduler consists of; the server listens when this returns."""
-    database = await process.enter(Database(settings.database_url, "scheduler"))
-    revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migration")
-    await watch_clock(process, database.sessions, settings.clock)
-    signals = await process.enter(Signals(settings.database_url))
+async def _events(process: Process, settings: Settings) -> Messaging:
+    """NATS with the streams of the scheduler."""
     messaging = await process.enter(
         await retry_transient(
-            lambda: Messaging.connect(settings.nats_url, name="scheduler"), what="connecting to NATS"
+            lambda: Messaging.connect(settings.nats_url, name="scheduler", tls=settings.nats_tls),
+            what="connecting to NATS",
         )
     )
     await retry_transient(
         lambda: consumers.ensure_streams(messaging, settings.streams, loss_bytes=settings.loss_stream_bytes),
         what="making streams",
     )
+    return messaging
+
+
+async def compose(process: Process, settings: Settings) -> GrpcServer:
+    """Start everything that the scheduler consists of; the server listens when this returns."""
+    database = await process.enter(
+        Database(settings.database.url, "scheduler", connections=settings.database.connections)
+    )
+    revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migration")
+    await watch_clock(process, database.sessions, settings.clock)
+    signals = await process.enter(Signals(settings.database.url))
+    messaging = await _events(process, settings)
     objects = await process.enter(ObjectStore(settings.objects))
     registry = await process.enter(
         connect(

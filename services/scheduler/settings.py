@@ -7,7 +7,9 @@ from loupe.settings import setting
 
 from services.kit.clock_watch import ClockSettings
 from services.kit.limits import CallLimits
+from services.kit.nats_tls import NatsTlsSettings
 from services.kit.object_store import ObjectStoreSettings
+from services.kit.postgresql import DatabaseSettings
 from services.kit.streams import StreamSettings
 from services.service_tokens import ServiceTokenSettings
 
@@ -51,9 +53,8 @@ class Settings:
     """Everything that the scheduler reads from its environment."""
 
     listen: str = setting("LOUPE_LISTEN", default="127.0.0.1:7102", doc="host:port to serve at")
-    database_url: str = setting(
-        "LOUPE_DATABASE_URL", secret=True, doc="postgresql+asyncpg://…; the schema is `scheduler`"
-    )
+    database: DatabaseSettings
+    nats_tls: NatsTlsSettings
     nats_url: str = setting("LOUPE_NATS_URL", secret=True, doc="nats://user:password@host:port[,…]")
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")

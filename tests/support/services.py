@@ -13,15 +13,25 @@ from tests.support.waiting import DEADLINE_S
 
 @asynccontextmanager
 async def service_process(
-    module: str, environment: Mapping[str, str], log: Path
+    module: str, environment: Mapping[str, str], log: Path, tree: Path | None = None
 ) -> AsyncIterator[tuple[int, str]]:
-    """Its process id and the address that it serves at; killed at the end, if it lives then."""
+    """Its process id and the address that it serves at; killed at the end, if it lives then.
+
+    `tree` is the source tree that it comes from; None: this one.
+    """
+    path = [] if tree is None else [str(tree / part) for part in (".", "client", "protos/gen")]
     with log.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             module,
-            env={**os.environ, **environment, "LOUPE_LISTEN": "127.0.0.1:0"},
+            env={
+                **os.environ,
+                **environment,
+                **({"PYTHONPATH": os.pathsep.join(path)} if path else {}),
+                "LOUPE_LISTEN": "127.0.0.1:0",
+            },
+            cwd=tree,
             stderr=stderr,
         )
     try:

@@ -274,7 +274,7 @@ async def test_t7_orphans_are_collected_and_young_objects_are_not(bench: Any) ->
     await held.report(stages=[shown])
     await held.points(0, [1.0])
     await held.trained(named)
-    async with ObjectStore(settings.objects) as store, Signals(settings.database_url) as signals:
+    async with ObjectStore(settings.objects) as store, Signals(settings.database.url) as signals:
         keys = [
             key
             for name in (named, orphan)

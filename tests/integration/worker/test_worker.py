@@ -140,6 +140,7 @@ async def test_a_child_that_the_kernel_killed_for_memory_is_the_users_fault(
     """T5: the same order would take as much again; three attempts would only take longer to say so."""
     counted = tmp_path / "vmstat"
     counted.write_text("pgfault 7\noom_kill 3\n")
+    monkeypatch.setattr(machine, "_OWN_CGROUPS", tmp_path / "none")
     monkeypatch.setattr(machine, "_EVENTS", counted)
     work.scheduler.add("jobs/1", behaviour="until-sigterm")
     await eventually(lambda: work.scheduler.records["jobs/1"].losses[CLASSIFICATION])
