@@ -9,6 +9,7 @@ from loupe.settings import setting
 from services.kit.clock_watch import ClockSettings
 from services.kit.limits import CallLimits
 from services.kit.object_store import ObjectStoreSettings
+from services.kit.operations import OperationsSettings
 from services.kit.streams import StreamSettings
 from services.service_tokens import ServiceTokenSettings
 from services.vision.decoders import DecoderSettings
@@ -36,6 +37,7 @@ class Settings:
     )
     tls: TlsSettings
     calls: CallLimits
+    operations: OperationsSettings
     clock: ClockSettings
     streams: StreamSettings
     decoders: DecoderSettings

@@ -8,6 +8,7 @@ from loupe.settings import setting
 from services.kit.clock_watch import ClockSettings
 from services.kit.limits import CallLimits
 from services.kit.object_store import ObjectStoreSettings
+from services.kit.operations import OperationsSettings
 from services.kit.streams import StreamSettings
 from services.service_tokens import ServiceTokenSettings
 
@@ -67,6 +68,7 @@ class Settings:
     tokens: ServiceTokenSettings
     tls: TlsSettings
     calls: CallLimits
+    operations: OperationsSettings
     streams: StreamSettings
     clock: ClockSettings
     scheduling: SchedulingSettings
