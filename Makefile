@@ -6,7 +6,7 @@ BIN      := $(VENV)/bin
 PIP      := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults probe races allocations fuzz check format protos translations settings sbom audit docs \
+.PHONY: help setup demo up down test faults probe races allocations fuzz check format protos translations settings metrics sbom audit docs \
 	docs-packages lock bench clean
 
 help: ## Lists the targets.
@@ -101,6 +101,7 @@ check: $(VENV)/.dev ## What CI checks besides the tests: style, types, imports, 
 	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format -d --exit-code . --path loupe
 	$(BIN)/python protos/generate.py --check
 	$(BIN)/python docs/generate_settings.py --check
+	$(BIN)/python docs/generate_metrics.py --check
 	$(BIN)/python -m supply check
 	$(BIN)/codespell
 	$(BIN)/pytest -q tests/contract/test_prose.py tests/contract/test_documents.py
@@ -117,6 +118,9 @@ translations: $(VENV)/.dev ## Brings new sentences into the catalogue of transla
 
 settings: $(VENV)/.dev ## Generates docs/settings.md.
 	$(BIN)/python docs/generate_settings.py
+
+metrics: $(VENV)/.dev ## Generates docs/operating/metrics.md.
+	$(BIN)/python docs/generate_metrics.py
 
 sbom: $(VENV)/.dev ## Writes NOTICE and the bills of materials (CycloneDX) from the lock files.
 	$(BIN)/python -m supply write

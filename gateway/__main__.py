@@ -8,6 +8,7 @@ import csv
 import json
 import os
 import sys
+from functools import partial
 
 from loupe.rpc.channel import connect
 from loupe.settings import load
@@ -23,12 +24,15 @@ from gateway.settings import Settings
 from gateway.static import Console
 from services.kit import telemetry
 from services.kit.lifecycle import Process, run
+from services.kit.operations import Operations
 
 
 async def main(process: Process) -> None:
     """Connect the services and serve."""
     settings = load(Settings, os.environ)
     telemetry.configure("gateway", settings.log_level)
+    operations = await process.enter(Operations(settings.operations, "gateway", settings.tls))
+    operations.watch_certificate("https", settings.http.certificate)
     credentials = settings.tls.channel_credentials()
     channels = {
         name: await process.enter(connect(address, credentials=credentials))
@@ -44,8 +48,18 @@ async def main(process: Process) -> None:
         )
     )
     console = Console(picture_origin=settings.picture_origin)
-    app = create_app(Backends(channels, settings.deadline_s), streams, console, settings.http)
+    backends = Backends(channels, settings.deadline_s)
+    operations.readiness.require("backends", backends.require_any)
+    for name in backends.names:
+        operations.readiness.tell(name, partial(backends.require, name))
+    app = create_app(backends, streams, console, settings.http)
     await process.enter(HttpServer(app, streams, settings.listen, http=settings.http))
+    await operations.readiness.begin()
+
+    async def end() -> None:
+        operations.readiness.end()
+
+    process.on_stop(end)
 
 
 def print_routes() -> None:

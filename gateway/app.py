@@ -20,10 +20,17 @@ from starlette.routing import Route as Page
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import pages
-from gateway.backends import Backends, MessageStream, Metadata, caller_metadata, origin_metadata
+from gateway.backends import (
+    Backends,
+    MessageStream,
+    Metadata,
+    caller_metadata,
+    origin_metadata,
+    serves_any,
+)
 from gateway.callers import Callers
 from gateway.contracts import CURSOR, EVERY_BACKEND, ApiOperation, ContractError, all_services, operations
-from gateway.envelope import Envelope
+from gateway.envelope import ROUTE, Envelope
 from gateway.events import EventFraming, FileFraming, Framing, LogFraming, Streams
 from gateway.feeds import Following
 from gateway.json_mapping import render
@@ -76,7 +83,8 @@ def create_app(
 
     async def readyz(_: Request) -> Response:
         states = await backends.health()
-        ready = all(state == "SERVING" for state in states.values())
+        # A gateway that is taken away with one service would take the others away, too.
+        ready = serves_any(states)
         return JSONResponse(
             {"status": "SERVING" if ready else "NOT_SERVING", "version": VERSION, "backends": dict(states)},
             status_code=200 if ready else 503,
@@ -106,6 +114,8 @@ def create_app(
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         # Outside of Starlette: its error middleware would answer before the envelope does.
         of_contracts = scope["type"] == "http" and scope["path"].startswith("/v1/")
+        if not of_contracts:
+            scope[ROUTE] = "pages"
         await (transcoder if of_contracts else own_pages)(scope, receive, send)
 
     return Envelope(dispatch)
@@ -132,7 +142,8 @@ class Transcoder:
         """Serve one request; failures are raised as LoupeErrors."""
         raw_path = scope["raw_path"].decode("latin-1")
         route, bindings = self._router.find(scope["method"], raw_path)
-        trace.get_current_span().update_name(f"{route.http_method} {route.template.text}")
+        scope[ROUTE] = f"{route.http_method} {route.template.text}"
+        trace.get_current_span().update_name(scope[ROUTE])
         request = Request(scope, receive)
         headers = _headers(request)
         operation = route.operation

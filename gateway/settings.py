@@ -7,7 +7,9 @@ from typing import Any
 from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
 
+from services.kit.http_serving import address_of
 from services.kit.limits import check_positive, check_proxies, proxies_setting
+from services.kit.operations import OperationsSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +90,7 @@ class Settings:
     )
     tls: TlsSettings
     http: HttpSettings
+    operations: OperationsSettings
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="Least level that is logged")
     deadline_s: float = setting(
         "LOUPE_GATEWAY_DEADLINE_S", default=30.0, doc="How long a request may take, streams apart"
@@ -118,9 +121,10 @@ class Settings:
             LOUPE_GATEWAY_MAX_STREAMS_PER_PRINCIPAL=self.max_streams_per_principal,
             LOUPE_STREAM_CHECK_S=self.stream_check_s,
         )
-        host, _, port = self.listen.rpartition(":")
-        if not host or not port.isdecimal():
-            raise ValueError(f"LOUPE_LISTEN must be host:port, not {self.listen!r}")
+        try:
+            address_of(self.listen)
+        except ValueError as error:
+            raise ValueError(f"LOUPE_LISTEN {error}") from None
 
     @property
     def picture_origin(self) -> str:

@@ -30,6 +30,7 @@ _SET_BY_STACK = (
     # The processes talk to each other on loopback only, without TLS.
     *("LOUPE_TLS_", "LOUPE_HTTPS_"),
     "LOUPE_SIGNING_",
+    "LOUPE_OPERATIONS_",
     *("LOUPE_TOKEN", "LOUPE_LISTEN", "LOUPE_WORKER", "LOUPE_CACHE_DIR"),
     *(f"LOUPE_{service.upper()}_ADDRESS" for service in SERVICE_PORTS),
 )
@@ -70,24 +71,48 @@ def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
         *(
             _worker(
                 plan,
-                f"trainer-{number}",
+                name,
                 "services.trainer",
                 after=cores,
                 settings={**settings, **_objects(plan, "trainer")},
             )
-            for number in range(1, workers.trainers + 1)
+            for name in _trainers(workers)
         ),
         *(
             _worker(
                 plan,
-                f"evaluator-worker-{number}",
+                name,
                 "services.evaluator.worker",
                 after=cores,
                 settings={**settings, **_objects(plan, "evaluator-worker"), **private},
             )
-            for number in range(1, workers.evaluators + 1)
+            for name in _evaluators(workers)
         ),
     )
+
+
+def monitoring_ports(workers: Workers) -> tuple[str, ...]:
+    """The names of the ports at which the processes answer probes and tell their metrics."""
+    processes = (*SERVICE_PORTS, *_trainers(workers), *_evaluators(workers))
+    return tuple(_monitoring_port(process) for process in processes)
+
+
+def _trainers(workers: Workers) -> list[str]:
+    return [f"trainer-{number}" for number in range(1, workers.trainers + 1)]
+
+
+def _evaluators(workers: Workers) -> list[str]:
+    return [f"evaluator-worker-{number}" for number in range(1, workers.evaluators + 1)]
+
+
+def _monitoring_port(process: str) -> str:
+    return f"{process}-monitoring"
+
+
+def _monitored(plan: Plan, process: str) -> str | None:
+    """Where the process answers; None in a stack that has no port for it."""
+    port = plan.ports.get(_monitoring_port(process))
+    return None if port is None else f"{HOST}:{port}"
 
 
 def _addresses(plan: Plan) -> dict[str, str]:
@@ -129,11 +154,13 @@ def _server(plan: Plan, name: str, *, after: tuple[str, ...], settings: Mapping[
             _python,
             plan,
             f"services.{name}",
+            name,
             # The gateway tells where its callers are; nobody else on this machine reaches many addresses.
             {**settings, "LOUPE_LISTEN": address, "LOUPE_TRUSTED_PROXIES": HOST},
         ),
         probe=partial(serves_grpc, HOST, port),
         address=address,
+        monitoring=_monitored(plan, name),
         after=after,
     )
 
@@ -148,9 +175,10 @@ def _gateway(plan: Plan, *, after: tuple[str, ...]) -> ProcessSpec:
     }
     return ProcessSpec(
         name="gateway",
-        prepare=partial(_python, plan, "gateway", {**settings, "LOUPE_LISTEN": address}),
+        prepare=partial(_python, plan, "gateway", "gateway", {**settings, "LOUPE_LISTEN": address}),
         probe=partial(answers_http, HOST, port, "/healthz"),
         address=address,
+        monitoring=_monitored(plan, "gateway"),
         after=after,
     )
 
@@ -165,6 +193,7 @@ def _worker(
             _python,
             plan,
             module,
+            name,
             {
                 **settings,
                 **_worker_capacity(),
@@ -172,19 +201,23 @@ def _worker(
                 "LOUPE_CACHE_DIR": str(plan.folder.cache),
             },
         ),
+        monitoring=_monitored(plan, name),
         after=after,
         # Long enough for its child to write a checkpoint, and for that to be stored.
         stop_timeout_s=20.0,
     )
 
 
-def _python(plan: Plan, module: str, settings: Mapping[str, str]) -> Launch:
+def _python(plan: Plan, module: str, name: str, settings: Mapping[str, str]) -> Launch:
     plan.folder.cache.mkdir(mode=0o700, exist_ok=True)
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_SET_BY_STACK)}
+    inherited = {
+        variable: value for variable, value in os.environ.items() if not variable.startswith(_SET_BY_STACK)
+    }
+    monitoring = {"LOUPE_OPERATIONS_LISTEN": _monitored(plan, name) or ""}
     return Launch(
         command=(sys.executable, "-m", module),
         # The user's environment first: log level, lease, compute resource and OpenTelemetry are set there.
-        environment={**inherited, **import_path(), "PYTHONUNBUFFERED": "1", **settings},
+        environment={**inherited, **import_path(), "PYTHONUNBUFFERED": "1", **monitoring, **settings},
         working_directory=plan.folder.root,
     )
 

@@ -73,6 +73,8 @@ class ProcessSpec:
     """Long enough for an error of a missing module or setting to occur."""
     address: str | None = None
     """host:port where it listens, if other processes need it."""
+    monitoring: str | None = None
+    """host:port where it answers probes and tells its metrics."""
     after: tuple[str, ...] = ()
     """Names of the processes that must have been ready once before this one starts the first time."""
     stop_signal: signal.Signals = signal.SIGTERM

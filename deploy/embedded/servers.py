@@ -14,7 +14,7 @@ from deploy.embedded import service_tokens
 from deploy.embedded.credentials import Credentials
 from deploy.embedded.data_folder import DataFolder
 from deploy.embedded.nats import Nats
-from deploy.embedded.ports import SERVER_PORTS
+from deploy.embedded.ports import SERVER_PORTS, SERVICE_PORTS
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.process import ProcessSpec
 from deploy.embedded.seaweed import ObjectStoreSettings, Seaweed
@@ -93,7 +93,7 @@ class EmbeddedServers:
                 started_at=time.time(),
                 ports=plan.ports,
                 addresses={
-                    name: f"127.0.0.1:{plan.ports[name]}" for name in self._port_names[len(SERVER_PORTS) :]
+                    name: f"127.0.0.1:{plan.ports[name]}" for name in SERVICE_PORTS if name in plan.ports
                 },
             )
             self._write_state()

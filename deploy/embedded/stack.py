@@ -23,7 +23,7 @@ from deploy.embedded.data_folder import DataFolder
 from deploy.embedded.errors import AlreadyRunning, StackError, StartFailed
 from deploy.embedded.files import write_atomically
 from deploy.embedded.logs import bound_own_log, failure, open_log
-from deploy.embedded.loupe_processes import Workers, import_path, loupe_processes
+from deploy.embedded.loupe_processes import Workers, import_path, loupe_processes, monitoring_ports
 from deploy.embedded.ports import SERVICE_PORTS
 from deploy.embedded.process import is_alive, memory_bytes, process_tree
 from deploy.embedded.programs import require_programs
@@ -54,6 +54,8 @@ class ProcessStatus:
     state: State
     pid: int | None
     address: str | None
+    monitoring: str | None
+    """Where it answers /livez, /readyz and /metrics; None for a server that is not Loupe's."""
     uptime_s: float | None
     """Since its last start; None if it does not run."""
     restarts: int
@@ -166,7 +168,7 @@ async def run_until_signalled(
     stack = EmbeddedServers(
         data_dir,
         more=partial(loupe_processes, workers=workers) if services else nothing_more,
-        port_names=SERVICE_PORTS if services else (),
+        port_names=(*SERVICE_PORTS, *monitoring_ports(workers)) if services else (),
         on_change=on_event,
         durability=settings.durability,
         programs=settings.programs,
@@ -251,7 +253,12 @@ def status(data_dir: Path) -> StackStatus:
 
 
 def _stopped(process: ProcessState) -> ProcessState:
-    return ProcessState(name=process.name, address=process.address, state=State.STOPPED)
+    return ProcessState(
+        name=process.name,
+        address=process.address,
+        monitoring=process.monitoring,
+        state=State.STOPPED,
+    )
 
 
 def _process_status(folder: DataFolder, process: ProcessState, tree: dict[int, list[int]]) -> ProcessStatus:
@@ -261,6 +268,7 @@ def _process_status(folder: DataFolder, process: ProcessState, tree: dict[int, l
         state=process.state,
         pid=process.pid,
         address=process.address,
+        monitoring=process.monitoring,
         uptime_s=time.time() - process.started_at if runs and process.started_at is not None else None,
         restarts=process.restarts,
         memory_bytes=None if process.pid is None else memory_bytes(process.pid, tree),

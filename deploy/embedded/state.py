@@ -29,6 +29,8 @@ class ProcessState:
     name: str
     state: State = State.PENDING
     address: str | None = None
+    monitoring: str | None = None
+    """host:port of /livez, /readyz and /metrics."""
     pid: int | None = None
     restarts: int = 0
     """Starts after the first one, since the supervisor began."""

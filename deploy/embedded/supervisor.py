@@ -55,7 +55,7 @@ class Supervisor:
         self._supervised = {
             spec.name: _Supervised(
                 spec,
-                ProcessState(name=spec.name, address=spec.address),
+                ProcessState(name=spec.name, address=spec.address, monitoring=spec.monitoring),
                 Log(log_dir / f"{spec.name}.log"),
             )
             for level in self._levels

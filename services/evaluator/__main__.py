@@ -24,6 +24,7 @@ from services.evaluator.wire.registry import Banks, RegistryClient, mask_codes_f
 from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
+from services.kit.backlog import watch_stores
 from services.kit.checking import StorageCheck
 from services.kit.clock_watch import watch_clock
 from services.kit.database import Database
@@ -31,6 +32,7 @@ from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
+from services.kit.operations import Operations
 from services.kit.orphans import Collector
 from services.kit.retry import retry_transient
 from services.service_tokens import EVALUATOR
@@ -50,6 +52,7 @@ async def main(process: Process) -> None:
 
 async def serve(process: Process, settings: Settings) -> GrpcServer:
     """Open everything in order; the server comes last, so that it answers only when all of it works."""
+    operations = await process.enter(Operations(settings.operations, "evaluator", settings.tls))
     database = await process.enter(
         Database(settings.database.url, "evaluator", connections=settings.database.connections)
     )
@@ -74,6 +77,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     _sweep(process, database, store, picture_store)
     for name, consumer in consumers(messaging, database.sessions, reports).items():
         process.background(name, consumer.run)
+    watch_stores(operations, database, messaging, outbox=False)
     check = StorageCheck(database.sessions, store, messaging, objects=inventory.objects())
     samples = DrillDown(
         reports=reports,
@@ -103,6 +107,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             credentials=settings.tls.server_credentials(),
             observer=auditor,
             limits=settings.calls,
+            readiness=operations.readiness,
         )
     )
 

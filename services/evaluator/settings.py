@@ -9,6 +9,7 @@ from services.kit.clock_watch import ClockSettings
 from services.kit.limits import CallLimits
 from services.kit.nats_tls import NatsTlsSettings
 from services.kit.object_store import ObjectStoreSettings
+from services.kit.operations import OperationsSettings
 from services.kit.postgresql import DatabaseSettings
 from services.service_tokens import ServiceTokenSettings
 from services.vision.decoders import DecoderSettings
@@ -26,6 +27,7 @@ class Settings:
     decoders: DecoderSettings
     tls: TlsSettings
     calls: CallLimits
+    operations: OperationsSettings
     clock: ClockSettings
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
     tokens: ServiceTokenSettings

@@ -36,8 +36,9 @@ from loupe.errors import (
 from loupe.translation import sentence
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.ext.asyncio import async_sessionmaker as session_factory
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
+from services.kit.metrics import Gauge, Reading
 from services.kit.postgresql import KEEPALIVES, PostgresqlServers
 
 _log = logging.getLogger(__name__)
@@ -48,6 +49,17 @@ _OLDEST_MAJOR = 16
 _DIALECT = "postgresql+asyncpg://"
 _TRUSTED_IDLE_S = 1.0
 _ENVIRONMENT = Path(__file__).with_name("migrations")
+
+_CONNECTIONS = Gauge(
+    "loupe_database_connections",
+    "connections",
+    "Connections of the pool: `used` by calls, or `idle`",
+    "schema",
+    "state",
+)
+_MOST_CONNECTIONS = Gauge(
+    "loupe_database_connections_limit", "connections", "The most connections of the pool", "schema"
+)
 
 # `alembic.op` is global: two migrations at once would write into each other's schema.
 _migrating = asyncio.Lock()
@@ -180,6 +192,16 @@ class Database:
         )
         _ping_what_was_idle(self.engine)
         self.sessions = DatabaseSessions(self.engine)
+        self._most_connections = connections
+        self._watched = contextlib.ExitStack()
+        # A connection of its own: a pool whose connections are all in use is no server that is away.
+        self._asking = create_async_engine(_DIALECT, async_creator=self._connect, pool_size=1, max_overflow=0)
+
+    async def answers(self) -> None:
+        """Unavailable unless the server answers a statement now."""
+        with _translating():
+            async with self._asking.connect() as connection:
+                await connection.execute(_CLOCK)
 
     async def _connect(self) -> Any:  # noqa: ANN401 -- asyncpg has no types
         return await self._servers.connect(
@@ -220,9 +242,20 @@ class Database:
 
     async def dispose(self) -> None:
         """Close every connection."""
+        self._watched.close()
+        await self._asking.dispose()
         await self.engine.dispose()
 
+    def _connections(self) -> Iterator[Reading]:
+        pool = self.engine.pool
+        if isinstance(pool, QueuePool):
+            yield pool.checkedout(), {"schema": self.schema, "state": "used"}
+            yield pool.checkedin(), {"schema": self.schema, "state": "idle"}
+
     async def __aenter__(self) -> Self:
+        self._watched.enter_context(_CONNECTIONS.read_by(self._connections))
+        limit = (self._most_connections, {"schema": self.schema})
+        self._watched.enter_context(_MOST_CONNECTIONS.read_by(lambda: [limit]))
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -149,6 +149,11 @@ class Messaging:
         """Whether the server is connected now."""
         return bool(self._client.is_connected)
 
+    async def answers(self) -> None:
+        """Unavailable unless the server is connected now."""
+        if not self.connected:
+            raise Unavailable("NATS is away; try again", reason="MESSAGING_UNAVAILABLE")
+
     @property
     def client(self) -> Any:  # noqa: ANN401 -- nats-py has no types
         """The nats-py client, for what this class does not offer."""
@@ -178,9 +183,8 @@ class Messaging:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """Return when a stream has stored it (once per `message_id`); Unavailable if it does not say so."""
-        if not self.connected:
-            # The client would buffer it and lose the caller's order.
-            raise Unavailable("NATS is away; try again", reason="MESSAGING_UNAVAILABLE")
+        # The client would buffer it and lose the caller's order.
+        await self.answers()
         with named_errors(f"publishing on {subject}"):
             await self._jetstream.publish(
                 subject,

@@ -35,6 +35,7 @@ from minio.error import InvalidResponseError, MinioException, S3Error, ServerErr
 from services.kit.auth import caller_name
 from services.kit.fair_queue import FairQueue
 from services.kit.flushing import FolderFlusher
+from services.kit.metrics import Counter, Histogram
 from services.kit.presigning import Signer, Validity
 
 P = ParamSpec("P")
@@ -51,6 +52,22 @@ _LOOK_STEP_BYTES = 4 * 1024 * 1024
 FRESH = timedelta(hours=1)
 """Younger content is not written again. The grace period of orphans must be at least twice as long."""
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "ResourceNotFound", "NotFound"})
+_OPERATIONS = {"next": "read_chunk", "_close": "end_reading", "<lambda>": "list"}
+"""Of calls whose name is another."""
+
+_REQUESTS = Counter(
+    "loupe_object_store_operations_total",
+    "operations",
+    "Operations on the object store, `done` or `failed`; an object that is not there is an answer",
+    "operation",
+    "result",
+)
+_DURATION = Histogram(
+    "loupe_object_store_duration_seconds",
+    "seconds",
+    "How long operations on the object store took, with the wait for a thread",
+    "operation",
+)
 _BUSY = frozenset({"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"})
 
 
@@ -418,10 +435,22 @@ class ObjectStore:
         self._turns = FairQueue(threads)
 
     async def _run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        async with self._turns.slot(caller_name()):
-            return await asyncio.get_running_loop().run_in_executor(
-                self._executor, partial(call, *args, **kwargs)
-            )
+        operation = _OPERATIONS.get(call.__name__, call.__name__)
+        started_s = time.monotonic()
+        result = "failed"
+        try:
+            async with self._turns.slot(caller_name()):
+                answer = await asyncio.get_running_loop().run_in_executor(
+                    self._executor, partial(call, *args, **kwargs)
+                )
+            result = "done"
+        except NotFound:
+            result = "done"
+            raise
+        finally:
+            _REQUESTS.add(operation=operation, result=result)
+            _DURATION.record(time.monotonic() - started_s, operation=operation)
+        return answer
 
     async def close(self) -> None:
         """Wait for the threads and end them."""

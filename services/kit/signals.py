@@ -11,10 +11,23 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import tasks
+from services.kit.metrics import Counter, Gauge
 from services.kit.postgresql import CONNECT_TIMEOUT_S, KEEPALIVES, PostgresqlServers
 from services.kit.retry import Backoff
 
 _log = logging.getLogger(__name__)
+
+_NOTIFIED = Counter(
+    "loupe_notifications_total",
+    "notifications",
+    "Wake-ups by PostgreSQL's NOTIFY, by the kind of their channel",
+    "channel",
+)
+_LISTENING = Gauge(
+    "loupe_notifications_connected",
+    "0 or 1",
+    "Whether PostgreSQL's notifications arrive; without them, readers see changes later",
+)
 
 
 async def notify(session: AsyncSession, channel: str, payload: str = "") -> None:
@@ -65,12 +78,15 @@ class Signals:
         self._changed = asyncio.Event()
         self._synced = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._watched = contextlib.ExitStack()
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run(), name="signals")
+        self._watched.enter_context(_LISTENING.read_by(lambda: [(float(self.connected), {})]))
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._watched.close()
         if self._task is not None:
             await tasks.end(self._task)
             self._task = None
@@ -176,5 +192,7 @@ class Signals:
             await connection.remove_listener(channel, self._on_notify)
 
     def _on_notify(self, _connection: object, _pid: int, channel: str, _payload: object) -> None:
+        # Without what follows the second colon: an id, of which there are many.
+        _NOTIFIED.add(channel=":".join(channel.split(":")[:2]))
         for subscription in self._subscriptions.get(channel, ()):
             subscription.wake()

@@ -11,6 +11,7 @@ from services.audit import Auditor
 from services.kit import telemetry
 from services.kit.about import about
 from services.kit.auth import ServiceTokenVerifier
+from services.kit.backlog import watch_stores
 from services.kit.checking import StorageCheck
 from services.kit.clock_watch import watch_clock
 from services.kit.database import Database
@@ -18,6 +19,7 @@ from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
+from services.kit.operations import Operations
 from services.kit.orphans import Collector
 from services.kit.outbox import Relay
 from services.kit.retry import retry_transient
@@ -57,6 +59,7 @@ async def main(process: Process) -> None:
 async def serve(process: Process, settings: Settings) -> GrpcServer:
     """Open all resources in order; the server is last, so that SERVING means that all of them work."""
     signing_keys = _public_keys(settings.signing_public_keys)
+    operations = await process.enter(Operations(settings.operations, SCHEMA, settings.tls))
     database = await process.enter(
         Database(settings.database.url, SCHEMA, connections=settings.database.connections)
     )
@@ -81,6 +84,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     data = DataCatalogue(database.sessions, store, inspector)
     data_bin = DataBin(database.sessions, timedelta(days=settings.data_bin_days))
     _collect(process, database, store, data_bin)
+    watch_stores(operations, database, messaging, outbox=True)
     check = StorageCheck(
         database.sessions, store, messaging, objects=inventory.objects(), announced=inventory.announced()
     )
@@ -112,6 +116,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             credentials=settings.tls.server_credentials(),
             observer=auditor,
             limits=settings.calls,
+            readiness=operations.readiness,
         )
     )
 

@@ -10,6 +10,7 @@ from services.kit.clock_watch import ClockSettings
 from services.kit.limits import CallLimits
 from services.kit.nats_tls import NatsTlsSettings
 from services.kit.object_store import ObjectStoreSettings
+from services.kit.operations import OperationsSettings
 from services.kit.postgresql import DatabaseSettings
 from services.kit.streams import StreamSettings
 from services.service_tokens import ServiceTokenSettings
@@ -35,6 +36,7 @@ class Settings:
     )
     tls: TlsSettings
     calls: CallLimits
+    operations: OperationsSettings
     clock: ClockSettings
     streams: StreamSettings
     decoders: DecoderSettings

@@ -10,6 +10,7 @@ from services.audit import Auditor
 from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
+from services.kit.backlog import watch_stores
 from services.kit.checking import StorageCheck
 from services.kit.clock_watch import watch_clock
 from services.kit.database import Database
@@ -17,6 +18,7 @@ from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
+from services.kit.operations import Operations
 from services.kit.outbox import Relay
 from services.kit.retry import retry_transient
 from services.kit.signals import Signals
@@ -25,6 +27,7 @@ from services.scheduler.application.bank_runs import AutomaticRuns
 from services.scheduler.application.collecting import CandidateCollector
 from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.application.leases import Leases
+from services.scheduler.application.queue_metrics import QueueMetrics
 from services.scheduler.application.task_commands import TaskCommands
 from services.scheduler.server.services import services
 from services.scheduler.settings import Settings
@@ -57,6 +60,7 @@ async def _events(process: Process, settings: Settings) -> Messaging:
 
 async def compose(process: Process, settings: Settings) -> GrpcServer:
     """Start everything that the scheduler consists of; the server listens when this returns."""
+    operations = await process.enter(Operations(settings.operations, "scheduler", settings.tls))
     database = await process.enter(
         Database(settings.database.url, "scheduler", connections=settings.database.connections)
     )
@@ -84,16 +88,10 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     process.background("releases", consumers.released_consumer(messaging, database.sessions).run)
     process.background("bank runs", every(_BANK_RUNS_S, AutomaticRuns(dependencies).run_due))
     process.background("sweeper", every(_SWEEP_S, Leases(dependencies).sweep))
-    collector = CandidateCollector(dependencies, objects)
-    process.background("collector", collector.run)
-    process.background(
-        "orphans",
-        every(
-            _ORPHANS_S,
-            lambda: retry_transient(collector.find_orphans, what="finding orphans"),
-        ),
-    )
+    _collect(process, dependencies, objects)
     process.background("worker list", every(_GONE_WORKERS_S, TaskCommands(dependencies).delete_gone_workers))
+    watch_stores(operations, database, messaging, outbox=True)
+    QueueMetrics(dependencies).watch(operations)
     check = StorageCheck(
         database.sessions, objects, messaging, objects=inventory.objects(), announced=inventory.announced()
     )
@@ -107,7 +105,21 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
             credentials=settings.tls.server_credentials(),
             observer=auditor,
             limits=settings.calls,
+            readiness=operations.readiness,
         )
+    )
+
+
+def _collect(process: Process, dependencies: Dependencies, objects: ObjectStore) -> None:
+    """Remove objects that nothing names any more, from time to time."""
+    collector = CandidateCollector(dependencies, objects)
+    process.background("collector", collector.run)
+    process.background(
+        "orphans",
+        every(
+            _ORPHANS_S,
+            lambda: retry_transient(collector.find_orphans, what="finding orphans"),
+        ),
     )
 
 

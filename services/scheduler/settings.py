@@ -9,6 +9,7 @@ from services.kit.clock_watch import ClockSettings
 from services.kit.limits import CallLimits
 from services.kit.nats_tls import NatsTlsSettings
 from services.kit.object_store import ObjectStoreSettings
+from services.kit.operations import OperationsSettings
 from services.kit.postgresql import DatabaseSettings
 from services.kit.streams import StreamSettings
 from services.service_tokens import ServiceTokenSettings
@@ -68,6 +69,7 @@ class Settings:
     tokens: ServiceTokenSettings
     tls: TlsSettings
     calls: CallLimits
+    operations: OperationsSettings
     streams: StreamSettings
     clock: ClockSettings
     scheduling: SchedulingSettings

@@ -16,6 +16,7 @@ from services.kit.about import VERSION, version_of
 from services.kit.child_confinement import Policy
 from services.kit.limits import CallLimits
 from services.kit.object_store import ObjectStoreSettings
+from services.kit.operations import OperationsSettings
 from services.service_tokens import ServiceTokenSettings
 
 _CHILD_VARIABLES = frozenset(
@@ -71,6 +72,7 @@ class WorkerSettings:
     tokens: ServiceTokenSettings = field()
     tls: TlsSettings = field()
     calls: CallLimits = field()
+    operations: OperationsSettings = field()
 
     @property
     def name(self) -> str:

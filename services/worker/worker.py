@@ -16,7 +16,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from loupe.errors import LoupeError
+from loupe.errors import FailedPrecondition, LoupeError
 from loupe.scheduler.v1 import job_pb2
 from loupe.trainer.v1 import worker_service_pb2
 
@@ -80,6 +80,7 @@ class Worker:
         self._draining = asyncio.Event()
         self._ended = asyncio.Event()
         self._lease: job_pb2.JobLease | None = None
+        self._refusal: LoupeError | None = None
 
     @property
     def status(self) -> worker_service_pb2.Worker:
@@ -102,6 +103,16 @@ class Worker:
         )
         status.start_time.FromDatetime(self._start_time)
         return status
+
+    async def require_consent(self) -> None:
+        """The scheduler's refusal, if it gives this worker no jobs: another has its name (WORKER_REPLACED).
+
+        A scheduler that is away is none: the worker waits for it. FailedPrecondition while it drains.
+        """
+        if self._refusal is not None:
+            raise self._refusal
+        if self._draining.is_set():
+            raise FailedPrecondition("the worker takes no more jobs", reason="WORKER_DRAINING")
 
     def drain(self) -> None:
         """Take no new job and give back the running one from its last checkpoint; `run` then returns."""
@@ -127,6 +138,7 @@ class Worker:
                     lease = await self._unless_draining(self._next_lease())
                 except LoupeError as error:
                     failures += 1
+                    self._refusal = None if error.transient else error
                     if failures == 1:
                         _log.warning(
                             "the scheduler gives no jobs",
@@ -135,6 +147,7 @@ class Worker:
                     await self._unless_draining(asyncio.sleep(backoff.delay_s(failures)))
                     continue
                 failures = 0
+                self._refusal = None
                 if lease is not None:
                     await self._take(lease)
         finally:

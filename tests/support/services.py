@@ -36,7 +36,7 @@ async def service_process(
         )
     try:
         async with asyncio.timeout(DEADLINE_S):
-            while not (port := _serving_port(log)):
+            while not (port := told_port(log, "serving")):
                 assert process.returncode is None, f"see {log}"
                 await asyncio.sleep(0.1)
         yield process.pid, f"127.0.0.1:{port}"
@@ -46,6 +46,7 @@ async def service_process(
         await process.wait()
 
 
-def _serving_port(log: Path) -> int | None:
+def told_port(log: Path, message: str) -> int | None:
+    """The port that a log's first line of that message tells: `serving`, or `answering probes`."""
     lines = [json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    return next((line["port"] for line in lines if line["message"] == "serving"), None)
+    return next((line["port"] for line in lines if line["message"] == message), None)

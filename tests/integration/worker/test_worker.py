@@ -9,11 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
+from loupe.errors import Unavailable
 from loupe.scheduler.v1 import task_pb2
 from loupe.trainer.v1 import worker_service_pb2
 
 from services.failure_codes import remedy_of
-from services.kit import machine
+from services.kit import machine, tasks
+from services.kit.readiness import Readiness
 from services.worker import worker
 from services.worker.worker import _TERMINATE_GRACE_S
 from tests.integration.worker.conftest import WorkerUnderTest
@@ -270,3 +272,37 @@ async def test_a_child_that_dies_while_idle_is_replaced(work: WorkerUnderTest) -
     work.scheduler.add("jobs/1", iterations=10)
     async with asyncio.timeout(DEADLINE_S):
         assert (await work.scheduler.finished.get()).HasField("trained")
+
+
+async def test_a_worker_is_ready_with_its_child_and_the_schedulers_consent(work: WorkerUnderTest) -> None:
+    """A worker that can take no job, or whose name another has, is no place that works (fault h)."""
+    readiness = Readiness(pause_s=0.05)
+    readiness.require("child", work.child.require)
+    readiness.require("consent", work.worker.require_consent)
+    await readiness.begin()
+    looking = asyncio.create_task(readiness.run())
+    try:
+        await eventually(lambda: readiness.ready)
+        # The long poll that hangs takes the job; the next one is refused.
+        work.scheduler.replaced = True
+        work.scheduler.add("jobs/1")
+        await eventually(lambda: readiness.states["consent"] == "WORKER_REPLACED")
+        assert not readiness.ready
+        work.scheduler.replaced = False
+        await eventually(lambda: readiness.ready)
+        work.worker.drain()
+        await eventually(lambda: readiness.states["consent"] == "WORKER_DRAINING")
+    finally:
+        await tasks.end(looking)
+
+
+async def test_a_child_that_has_to_start_again_makes_its_worker_not_ready(work: WorkerUnderTest) -> None:
+    """`Unavailable` from its end until its successor is ready."""
+    first = (await work.child.ready()).pid
+    os.kill(first, signal.SIGKILL)
+    await eventually(lambda: work.child.pid is None)
+    with pytest.raises(Unavailable) as refused:
+        await work.child.require()
+    assert refused.value.reason == "CHILD_NOT_READY"
+    await work.child.ready()
+    await work.child.require()

@@ -10,7 +10,7 @@ from loupe.signatures import PublicKeys, read_private_key
 from deploy.embedded import service_tokens, stack
 from deploy.embedded.data_folder import DataFolder
 from deploy.embedded.errors import StackError
-from deploy.embedded.loupe_processes import Workers, loupe_processes
+from deploy.embedded.loupe_processes import Workers, loupe_processes, monitoring_ports
 from deploy.embedded.nats import Nats
 from deploy.embedded.ports import SERVER_PORTS, SERVICE_PORTS, assign
 from deploy.embedded.postgres import Postgres
@@ -26,7 +26,8 @@ def plan(tmp_path: Path) -> Plan:
     folder = DataFolder(tmp_path / "data")
     folder.create()
     credentials = folder.credentials()
-    ports = assign((*SERVER_PORTS, *SERVICE_PORTS), {})
+    monitored = monitoring_ports(Workers(trainers=2, evaluators=1))
+    ports = assign((*SERVER_PORTS, *SERVICE_PORTS, *monitored), {})
     return Plan(
         folder=folder,
         ports=ports,
@@ -46,6 +47,19 @@ def test_as_many_workers_as_asked_for_each_with_a_name_of_its_own(plan: Plan) ->
     specs = processes(plan, trainers=2, evaluators=0)
     assert set(specs) == {"registry", "scheduler", "evaluator", "gateway", "trainer-1", "trainer-2"}
     assert specs["trainer-2"].prepare().environment["LOUPE_WORKER"] == "trainer-2"
+
+
+def test_every_process_answers_probes_at_an_address_of_its_own_on_this_machine(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user's own setting would give all of them the same port, and perhaps the whole network."""
+    monkeypatch.setenv("LOUPE_OPERATIONS_LISTEN", "0.0.0.0:9100")
+    specs = processes(plan, trainers=3, evaluators=1)
+    told = {name: spec.prepare().environment["LOUPE_OPERATIONS_LISTEN"] for name, spec in specs.items()}
+    assert told.pop("trainer-3") == "", "a stack without a port for it"
+    assert len(set(told.values())) == len(told) == 7
+    assert all(address.startswith("127.0.0.1:") for address in told.values())
+    assert told == {name: specs[name].monitoring for name in told}
 
 
 def test_only_those_who_own_rows_can_reach_the_database(plan: Plan) -> None:
@@ -146,7 +160,7 @@ def test_the_gateway_is_told_addresses_only(plan: Plan) -> None:
     ours = {name for name in told if name.startswith("LOUPE_")} - set(os.environ)
     assert ours == {
         *(f"LOUPE_{name.upper()}_ADDRESS" for name in SERVICE_PORTS),
-        *("LOUPE_LISTEN", "LOUPE_S3_ENDPOINT"),
+        *("LOUPE_LISTEN", "LOUPE_OPERATIONS_LISTEN", "LOUPE_S3_ENDPOINT"),
     }
 
 
