@@ -269,3 +269,15 @@ async def test_a_child_that_dies_while_idle_is_replaced(work: WorkerUnderTest) -
     work.scheduler.add("jobs/1", iterations=10)
     async with asyncio.timeout(DEADLINE_S):
         assert (await work.scheduler.finished.get()).HasField("trained")
+
+
+@pytest.mark.parametrize("work", [{"max_idle_s": 1.0}], indirect=True)
+async def test_a_worker_that_nobody_needs_ends(work: WorkerUnderTest) -> None:
+    """Who starts workers as jobs wait pays for one that stays; it takes what waits, and ends of itself."""
+    work.scheduler.add("jobs/1", iterations=10)
+    async with asyncio.timeout(DEADLINE_S):
+        outcome = await work.scheduler.finished.get()
+        await work.run
+    assert outcome.HasField("trained")
+    assert work.worker.status.state == worker_service_pb2.WORKER_STATE_DRAINING
+    assert work.scheduler.released.empty()
