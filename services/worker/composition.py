@@ -68,6 +68,7 @@ async def start(  # noqa: PLR0913 -- what the workers differ in
         folder=cache / "workers" / settings.name,
         clock=clock,
         max_unreported_bytes=settings.max_unreported_bytes,
+        max_idle_s=settings.max_idle_s,
     )
 
     operations.readiness.require("child", child.require)
@@ -75,7 +76,7 @@ async def start(  # noqa: PLR0913 -- what the workers differ in
 
     async def work() -> None:
         await worker.run()
-        process.stop()  # drained: the supervisor decides whether to start another one
+        process.stop()  # drained or idle: the supervisor decides whether to start another one
 
     process.background("child", child.run)
     process.background("worker", work)

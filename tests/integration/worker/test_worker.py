@@ -306,3 +306,15 @@ async def test_a_child_that_has_to_start_again_makes_its_worker_not_ready(work: 
     assert refused.value.reason == "CHILD_NOT_READY"
     await work.child.ready()
     await work.child.require()
+
+
+@pytest.mark.parametrize("work", [{"max_idle_s": 1.0}], indirect=True)
+async def test_a_worker_that_nobody_needs_ends(work: WorkerUnderTest) -> None:
+    """Who starts workers as jobs wait pays for one that stays; it takes what waits, and ends of itself."""
+    work.scheduler.add("jobs/1", iterations=10)
+    async with asyncio.timeout(DEADLINE_S):
+        outcome = await work.scheduler.finished.get()
+        await work.run
+    assert outcome.HasField("trained")
+    assert work.worker.status.state == worker_service_pb2.WORKER_STATE_DRAINING
+    assert work.scheduler.released.empty()
