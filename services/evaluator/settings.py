@@ -8,6 +8,7 @@ from loupe.settings import setting
 from services.kit.clock_watch import ClockSettings
 from services.kit.limits import CallLimits
 from services.kit.object_store import ObjectStoreSettings
+from services.kit.retention import RetentionSettings
 from services.service_tokens import ServiceTokenSettings
 from services.vision.decoders import DecoderSettings
 
@@ -26,6 +27,7 @@ class Settings:
     tls: TlsSettings
     calls: CallLimits
     clock: ClockSettings
+    retention: RetentionSettings
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
     tokens: ServiceTokenSettings
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")

@@ -18,6 +18,7 @@ from services.kit.lifecycle import Process, every, run
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.outbox import Relay
+from services.kit.retention import DEAD_LETTERS, prune
 from services.kit.retry import retry_transient
 from services.kit.signals import Signals
 from services.scheduler import consumers
@@ -38,6 +39,7 @@ _SWEEP_S = 1.0
 _BANK_RUNS_S = 2.0
 _GONE_WORKERS_S = 3600.0
 _ORPHANS_S = 6 * 3600.0
+_PRUNE_S = 3600.0
 
 
 async def compose(process: Process, settings: Settings) -> GrpcServer:
@@ -85,6 +87,16 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
         ),
     )
     process.background("worker list", every(_GONE_WORKERS_S, TaskCommands(dependencies).delete_gone_workers))
+    process.background(
+        "retention",
+        every(
+            _PRUNE_S,
+            lambda: retry_transient(
+                lambda: prune(database.sessions, DEAD_LETTERS, settings.retention.dead_letter_days),
+                what="pruning",
+            ),
+        ),
+    )
     check = StorageCheck(
         database.sessions, objects, messaging, objects=inventory.objects(), announced=inventory.announced()
     )

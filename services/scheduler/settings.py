@@ -8,6 +8,7 @@ from loupe.settings import setting
 from services.kit.clock_watch import ClockSettings
 from services.kit.limits import CallLimits
 from services.kit.object_store import ObjectStoreSettings
+from services.kit.retention import RetentionSettings
 from services.kit.streams import StreamSettings
 from services.service_tokens import ServiceTokenSettings
 
@@ -70,6 +71,7 @@ class Settings:
     streams: StreamSettings
     clock: ClockSettings
     scheduling: SchedulingSettings
+    retention: RetentionSettings
 
     def __post_init__(self) -> None:
         if self.loss_stream_bytes < _MIN_LOSS_STREAM_BYTES:
