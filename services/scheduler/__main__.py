@@ -81,22 +81,10 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     process.background("collector", collector.run)
     process.background(
         "orphans",
-        every(
-            _ORPHANS_S,
-            lambda: retry_transient(collector.find_orphans, what="finding orphans"),
-        ),
+        every(_ORPHANS_S, lambda: retry_transient(collector.find_orphans, what="finding orphans")),
     )
     process.background("worker list", every(_GONE_WORKERS_S, TaskCommands(dependencies).delete_gone_workers))
-    process.background(
-        "retention",
-        every(
-            _PRUNE_S,
-            lambda: retry_transient(
-                lambda: prune(database.sessions, DEAD_LETTERS, settings.retention.dead_letter_days),
-                what="pruning",
-            ),
-        ),
-    )
+    _prune(process, database, settings)
     check = StorageCheck(
         database.sessions, objects, messaging, objects=inventory.objects(), announced=inventory.announced()
     )
@@ -112,6 +100,15 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
             limits=settings.calls,
         )
     )
+
+
+def _prune(process: Process, database: Database, settings: Settings) -> None:
+    """Delete what is older than the operator keeps it."""
+
+    async def prune_all() -> None:
+        await prune(database.sessions, DEAD_LETTERS, settings.retention.dead_letter_days)
+
+    process.background("retention", every(_PRUNE_S, lambda: retry_transient(prune_all, what="pruning")))
 
 
 async def main(process: Process) -> None:
