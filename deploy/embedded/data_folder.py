@@ -27,6 +27,11 @@ class DataFolder:
         self.service_tokens = self.root / "service-tokens"
         self.logs = self.root / "logs"
         self.cache = self.root / "cache"
+        self.last_backup = self.root / "last-backup.json"
+        self.dumps = self.root / "dumps"
+        """Of the database, from before its tables were changed."""
+        self.half_restored = self.root / "RESTORING"
+        """There as long as a backup is being restored into the folder."""
 
     def create(self) -> None:
         """Make the folder; only its owner may look inside."""

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -64,7 +64,10 @@ def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
     private = {"LOUPE_SIGNING_KEY": str(keys.private)}
     cores = ("registry", "scheduler", "evaluator")
     return (
-        _server(plan, "registry", after=_SERVERS, settings={**stores("registry"), **bootstrap, **public}),
+        _dumping(
+            plan,
+            _server(plan, "registry", after=_SERVERS, settings={**stores("registry"), **bootstrap, **public}),
+        ),
         _server(plan, "scheduler", after=("registry",), settings=stores("scheduler")),
         _server(plan, "evaluator", after=("registry",), settings=stores("evaluator")),
         _gateway(plan, after=cores),
@@ -163,6 +166,19 @@ def _server(plan: Plan, name: str, *, after: tuple[str, ...], settings: Mapping[
         monitoring=_monitored(plan, name),
         after=after,
     )
+
+
+def _dumping(plan: Plan, first: ProcessSpec) -> ProcessSpec:
+    """The process that starts before all others that change tables, with a dump of the database before it."""
+
+    def prepare() -> Launch:
+        # Imports the services' storage, which `loupe status` should not wait for.
+        from deploy.backup.dumps import dump_before_migration  # noqa: PLC0415
+
+        dump_before_migration(plan.postgres, plan.folder.dumps)
+        return first.prepare()
+
+    return replace(first, prepare=prepare)
 
 
 def _gateway(plan: Plan, *, after: tuple[str, ...]) -> ProcessSpec:

@@ -12,10 +12,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from loupe.settings import SettingsError, load
 
@@ -79,6 +80,10 @@ class StackStatus:
     addresses: dict[str, str]
     """registry, scheduler, evaluator, gateway: host:port; empty if it does not run."""
     processes: tuple[ProcessStatus, ...]
+    last_backup: Mapping[str, Any] | None = None
+    """What the newest backup of the folder noted: created, place, encrypted, objects, bytes, lost."""
+    last_dump: Path | None = None
+    """The newest dump of the database from before its tables changed."""
     not_kept_from: tuple[str, ...] = ()
     """What this kernel cannot keep children of workers from, of `child_confinement.MEASURES`."""
 
@@ -122,6 +127,10 @@ def up(  # noqa: PLR0913 - what the command line offers, each by name
     folder = DataFolder(data_dir)
     if _is_held(folder):
         return UpResult(status=_wait_for_other(folder, timeout_s, on_event), already_running=True)
+    if folder.half_restored.exists():
+        raise StackError(
+            f"a restore into {folder.root} did not end; remove the folder, and restore the backup again"
+        )
     # A wrong setting or program is refused here, not in the log of a process that is detached.
     require_programs(_settings().programs)
     if detach:
@@ -248,8 +257,18 @@ def status(data_dir: Path) -> StackStatus:
         uptime_s=None if supervisor_pid is None else time.time() - stored.started_at,
         addresses=dict(stored.addresses) if supervisor_pid is not None else {},
         processes=tuple(_process_status(folder, process, tree) for process in stored.processes),
+        last_backup=_last_backup(folder),
+        last_dump=max(folder.dumps.glob("*.dump"), default=None),
         not_kept_from=tuple(sorted(child_confinement.MEASURES - child_confinement.measures())),
     )
+
+
+def _last_backup(folder: DataFolder) -> Mapping[str, Any] | None:
+    try:
+        noted: Mapping[str, Any] = json.loads(folder.last_backup.read_text())
+    except (OSError, ValueError):
+        return None
+    return noted
 
 
 def _stopped(process: ProcessState) -> ProcessState:

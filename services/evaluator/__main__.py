@@ -34,6 +34,7 @@ from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.operations import Operations
 from services.kit.orphans import Collector
+from services.kit.retention import DEAD_LETTERS, prune
 from services.kit.retry import retry_transient
 from services.service_tokens import EVALUATOR
 from services.vision.decoders import Decoders
@@ -74,7 +75,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     decoders = await process.enter(Decoders("services.evaluator.decoder", settings.decoders))
     picture_store = PictureStore(store, decoders)
     pictures = Pictures(picture_store)
-    _sweep(process, database, store, picture_store)
+    _sweep(process, database, store, picture_store, settings.retention.dead_letter_days)
     for name, consumer in consumers(messaging, database.sessions, reports).items():
         process.background(name, consumer.run)
     watch_stores(operations, database, messaging, outbox=False)
@@ -112,8 +113,14 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     )
 
 
-def _sweep(process: Process, database: Database, store: ObjectStore, picture_store: PictureStore) -> None:
-    """Delete old pictures and masks that no report names, in the background."""
+def _sweep(
+    process: Process,
+    database: Database,
+    store: ObjectStore,
+    picture_store: PictureStore,
+    dead_letter_days: int,
+) -> None:
+    """Delete old pictures, masks that no report names, and old dead letters, in the background."""
 
     async def sweep_pictures() -> None:
         await picture_store.sweep(await database.sessions.time())
@@ -122,6 +129,7 @@ def _sweep(process: Process, database: Database, store: ObjectStore, picture_sto
         process.background(name, every(_SWEEP_S, lambda: retry_transient(once, what=f"sweeping {name}")))
 
     sweep("old pictures", sweep_pictures)
+    sweep("dead letters", lambda: prune(database.sessions, DEAD_LETTERS, dead_letter_days))
     sweep("orphans", Collector(database.sessions, store, FOLDERS).collect)
 
 

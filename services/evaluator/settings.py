@@ -11,6 +11,7 @@ from services.kit.nats_tls import NatsTlsSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.operations import OperationsSettings
 from services.kit.postgresql import DatabaseSettings
+from services.kit.retention import RetentionSettings
 from services.service_tokens import ServiceTokenSettings
 from services.vision.decoders import DecoderSettings
 
@@ -29,6 +30,7 @@ class Settings:
     calls: CallLimits
     operations: OperationsSettings
     clock: ClockSettings
+    retention: RetentionSettings
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
     tokens: ServiceTokenSettings
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")

@@ -22,6 +22,7 @@ from services.kit.object_store import ObjectStore
 from services.kit.operations import Operations
 from services.kit.orphans import Collector
 from services.kit.outbox import Relay
+from services.kit.retention import DEAD_LETTERS, prune
 from services.kit.retry import retry_transient
 from services.kit.signals import Signals
 from services.registry import seeds
@@ -41,11 +42,13 @@ from services.registry.consumers import ensure_streams, release_consumer
 from services.registry.server.services import services
 from services.registry.settings import Settings
 from services.registry.storage import inventory
+from services.registry.storage.identity import AUDIT_ENTRIES
 from services.registry.wire.identity import audit_in
 from services.vision.decoders import Decoders
 
 SCHEMA = "registry"
 _COLLECT_S = 6 * 3600.0
+_PRUNE_S = 3600.0
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -85,6 +88,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     data_bin = DataBin(database.sessions, timedelta(days=settings.data_bin_days))
     _collect(process, database, store, data_bin)
     watch_stores(operations, database, messaging, outbox=True)
+    _prune(process, database, settings)
     check = StorageCheck(
         database.sessions, store, messaging, objects=inventory.objects(), announced=inventory.announced()
     )
@@ -131,6 +135,16 @@ def _collect(process: Process, database: Database, store: ObjectStore, data_bin:
         await retry_transient(lambda: forget_uploads(database.sessions), what="forgetting uploads")
 
     process.background("collection", every(_COLLECT_S, collect))
+
+
+def _prune(process: Process, database: Database, settings: Settings) -> None:
+    """Delete what is older than the operator keeps it."""
+
+    async def prune_all() -> None:
+        await prune(database.sessions, DEAD_LETTERS, settings.retention.dead_letter_days)
+        await prune(database.sessions, AUDIT_ENTRIES, settings.audit_keep_days)
+
+    process.background("retention", every(_PRUNE_S, lambda: retry_transient(prune_all, what="pruning")))
 
 
 def _public_keys(path: Path | None) -> PublicKeys:

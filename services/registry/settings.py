@@ -12,6 +12,7 @@ from services.kit.nats_tls import NatsTlsSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.operations import OperationsSettings
 from services.kit.postgresql import DatabaseSettings
+from services.kit.retention import RetentionSettings, require_days
 from services.kit.streams import StreamSettings
 from services.service_tokens import ServiceTokenSettings
 from services.vision.decoders import DecoderSettings
@@ -60,6 +61,12 @@ class Settings:
         default=30,
         doc="How many days a deleted data path can be restored; then it is purged",
     )
+    audit_keep_days: int = setting(
+        "LOUPE_AUDIT_KEEP_DAYS",
+        default=0,
+        doc="After how many days an entry of the audit log is deleted; 0 = never",
+    )
+    retention: RetentionSettings
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
 
     def __post_init__(self) -> None:
@@ -67,3 +74,4 @@ class Settings:
             raise ValueError("LOUPE_PASSWORD_MEMORY_KIB must be at least 1024")
         if not 1 <= self.data_bin_days <= _MAX_BIN_DAYS:
             raise ValueError(f"LOUPE_DATA_BIN_DAYS must be 1 to {_MAX_BIN_DAYS}")
+        require_days("LOUPE_AUDIT_KEEP_DAYS", self.audit_keep_days)

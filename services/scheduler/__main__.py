@@ -20,6 +20,7 @@ from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
 from services.kit.operations import Operations
 from services.kit.outbox import Relay
+from services.kit.retention import DEAD_LETTERS, prune
 from services.kit.retry import retry_transient
 from services.kit.signals import Signals
 from services.scheduler import consumers
@@ -41,6 +42,7 @@ _SWEEP_S = 1.0
 _BANK_RUNS_S = 2.0
 _GONE_WORKERS_S = 3600.0
 _ORPHANS_S = 6 * 3600.0
+_PRUNE_S = 3600.0
 
 
 async def _events(process: Process, settings: Settings) -> Messaging:
@@ -92,6 +94,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     process.background("worker list", every(_GONE_WORKERS_S, TaskCommands(dependencies).delete_gone_workers))
     watch_stores(operations, database, messaging, outbox=True)
     QueueMetrics(dependencies).watch(operations)
+    _prune(process, database, settings)
     check = StorageCheck(
         database.sessions, objects, messaging, objects=inventory.objects(), announced=inventory.announced()
     )
@@ -121,6 +124,15 @@ def _collect(process: Process, dependencies: Dependencies, objects: ObjectStore)
             lambda: retry_transient(collector.find_orphans, what="finding orphans"),
         ),
     )
+
+
+def _prune(process: Process, database: Database, settings: Settings) -> None:
+    """Delete what is older than the operator keeps it."""
+
+    async def prune_all() -> None:
+        await prune(database.sessions, DEAD_LETTERS, settings.retention.dead_letter_days)
+
+    process.background("retention", every(_PRUNE_S, lambda: retry_transient(prune_all, what="pruning")))
 
 
 async def main(process: Process) -> None:

@@ -11,6 +11,7 @@ from services.kit.nats_tls import NatsTlsSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.operations import OperationsSettings
 from services.kit.postgresql import DatabaseSettings
+from services.kit.retention import RetentionSettings
 from services.kit.streams import StreamSettings
 from services.service_tokens import ServiceTokenSettings
 
@@ -73,6 +74,7 @@ class Settings:
     streams: StreamSettings
     clock: ClockSettings
     scheduling: SchedulingSettings
+    retention: RetentionSettings
 
     def __post_init__(self) -> None:
         if self.loss_stream_bytes < _MIN_LOSS_STREAM_BYTES:

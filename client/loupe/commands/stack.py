@@ -1,8 +1,10 @@
 """`loupe up`, `down` and `status`: the embedded stack."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ from loupe.client import Loupe
 from loupe.commands.access import first_log_in
 from loupe.commands.session import Output, local
 from loupe.failures import Refused, Unreachable
+from loupe.language import translated
 from loupe.profile import default_data_dir
 from loupe.rendering import facts, human_bytes, human_duration, table
 from rich.console import Group, RenderableType
@@ -136,6 +139,8 @@ def _json(found: stack.StackStatus, *, already_running: bool) -> dict[str, Any]:
         "uptimeS": found.uptime_s,
         "addresses": found.addresses,
         "childrenNotKeptFrom": found.not_kept_from,
+        "lastBackup": found.last_backup,
+        "lastDump": None if found.last_dump is None else str(found.last_dump),
         "processes": [
             {
                 _camel(name): str(value) if isinstance(value, Path) else value
@@ -151,7 +156,27 @@ def _camel(name: str) -> str:
     return head + "".join(word.capitalize() for word in tail)
 
 
+def _last_backup(found: stack.StackStatus) -> str:
+    noted = found.last_backup
+    if noted is None:
+        return translated("none was made; `loupe backup` makes one")
+    created = datetime.fromisoformat(noted["created"]).astimezone()
+    return f"{created:%Y-%m-%d %H:%M}, {noted['place']}"
+
+
+def _tell_dump(out: Output, found: stack.StackStatus) -> None:
+    """A dump of this start: tables were changed."""
+    dump = found.last_dump
+    if (
+        dump is not None
+        and found.uptime_s is not None
+        and time.time() - dump.stat().st_mtime <= found.uptime_s
+    ):
+        out.say(translated("tables were changed; {dump} is the database from before", dump=dump))
+
+
 def _tell_ready(out: Output, folder: Path, found: stack.StackStatus, *, already_running: bool) -> None:
+    _tell_dump(out, found)
     # The synchronous client has its own loop: in the foreground, the supervisor's loop is running.
     with Loupe.connect(folder) as client:
         access = client.call(first_log_in, client.async_client)
@@ -174,5 +199,6 @@ def _summary(found: stack.StackStatus, console_access: str = "") -> RenderableTy
         pairs["children"] = (
             f"not kept from {', '.join(found.not_kept_from)} by this kernel (docs/security.md)"
         )
+    pairs["backup"] = _last_backup(found)
     pairs["token"] = f"in {found.data_dir / 'client.json'}"
     return facts(pairs)
