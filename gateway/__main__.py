@@ -16,6 +16,7 @@ from gateway.app import create_app
 from gateway.backends import Backends
 from gateway.contracts import all_services, operations
 from gateway.events import StreamLimits, Streams
+from gateway.objects import Objects
 from gateway.openapi import describe, path_of
 from gateway.routing import routes_of
 from gateway.server import HttpServer
@@ -43,8 +44,11 @@ async def main(process: Process) -> None:
             check_s=settings.stream_check_s,
         )
     )
-    console = Console(picture_origin=settings.picture_origin)
-    app = create_app(Backends(channels, settings.deadline_s), streams, console, settings.http)
+    console = Console(picture_origin=settings.picture_origin, public_url=settings.public_url)
+    objects = (
+        Objects(settings.objects, patience_s=settings.http.body_deadline_s) if settings.objects else None
+    )
+    app = create_app(Backends(channels, settings.deadline_s), streams, console, settings.http, objects)
     await process.enter(HttpServer(app, streams, settings.listen, http=settings.http))
 
 

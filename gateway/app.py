@@ -27,6 +27,7 @@ from gateway.envelope import Envelope
 from gateway.events import EventFraming, FileFraming, Framing, LogFraming, Streams
 from gateway.feeds import Following
 from gateway.json_mapping import render
+from gateway.objects import Objects
 from gateway.openapi import describe
 from gateway.problems import (
     BodyTooLarge,
@@ -60,6 +61,7 @@ def create_app(
     streams: Streams,
     console: Console | None = None,
     http: HttpSettings = HttpSettings(),  # noqa: B008 -- frozen
+    objects: Objects | None = None,
 ) -> ASGIApp:
     """The whole application; ContractError if an operation's service is not among the backends."""
     console = console or Console()
@@ -105,8 +107,13 @@ def create_app(
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         # Outside of Starlette: its error middleware would answer before the envelope does.
-        of_contracts = scope["type"] == "http" and scope["path"].startswith("/v1/")
-        await (transcoder if of_contracts else own_pages)(scope, receive, send)
+        path = scope["path"] if scope["type"] == "http" else ""
+        if path.startswith("/v1/"):
+            await transcoder(scope, receive, send)
+        elif objects is not None and objects.has(path):
+            await objects(scope, receive, send)
+        else:
+            await own_pages(scope, receive, send)
 
     return Envelope(dispatch)
 

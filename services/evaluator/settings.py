@@ -8,6 +8,7 @@ from loupe.settings import setting
 from services.kit.clock_watch import ClockSettings
 from services.kit.limits import CallLimits
 from services.kit.object_store import ObjectStoreSettings
+from services.kit.public_listen import PublicListen
 from services.service_tokens import ServiceTokenSettings
 from services.vision.decoders import DecoderSettings
 
@@ -24,6 +25,7 @@ class Settings:
     objects: ObjectStoreSettings
     decoders: DecoderSettings
     tls: TlsSettings
+    public: PublicListen
     calls: CallLimits
     clock: ClockSettings
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")

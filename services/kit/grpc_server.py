@@ -46,6 +46,7 @@ from services.kit.auth import (
 )
 from services.kit.fair_queue import FairQueue
 from services.kit.limits import Admissions, CallLimits, called_from
+from services.kit.public_listen import PublicListen
 from services.kit.repeats import repeating
 from services.kit.rpc_messages import Context, ServedRpc
 
@@ -111,6 +112,7 @@ class GrpcServer:
         credentials: grpc.ServerCredentials | None = None,
         observer: Observer | None = None,
         limits: CallLimits = CallLimits(),  # noqa: B008 -- frozen
+        public: PublicListen = PublicListen(),  # noqa: B008 -- frozen
     ) -> None:
         policies = PolicyTable.from_descriptors(service.descriptor for service in services)
         self._max_request_bytes = policies.max_request_bytes
@@ -118,6 +120,7 @@ class GrpcServer:
         self._calls = _CallInterceptor(verifier, policies, observer, limits)
         self._address = address
         self._credentials = credentials
+        self._public = public
         self._services = tuple(services)
         self._health = health.aio.HealthServicer()
         self._server: grpc.aio.Server | None = None
@@ -144,6 +147,7 @@ class GrpcServer:
             self._port = server.add_insecure_port(self._address)
         else:
             self._port = server.add_secure_port(self._address, self._credentials)
+        self._public.open(server)
         await server.start()
         self._server = server
         for name in ("", *self._names):

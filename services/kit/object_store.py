@@ -65,7 +65,8 @@ class ObjectStoreSettings:
     public_endpoint: str | None = setting(
         "LOUPE_S3_PUBLIC_ENDPOINT",
         default=None,
-        doc="host:port under which clients reach the endpoint, for presigned links; unset = the same",
+        doc="host:port under which clients reach the endpoint, for presigned links, with http:// or https:// "
+        "where that differs from LOUPE_S3_SECURE; unset = the same",
     )
     unflushed_folder: Path | None = setting(  # noqa: RUF009 -- a field, as all others
         "LOUPE_S3_UNFLUSHED_FOLDER",
@@ -130,11 +131,12 @@ class BlockingObjectStore:
         )
 
         def client(endpoint: str, http_client: urllib3.PoolManager = pool) -> Minio:
+            scheme, _, host = endpoint.rpartition("://")
             return Minio(
-                endpoint,
+                host,
                 access_key=settings.access_key,
                 secret_key=settings.secret_key,
-                secure=settings.secure,
+                secure=scheme == "https" if scheme else settings.secure,
                 region=settings.region,
                 http_client=http_client,
             )

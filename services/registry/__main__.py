@@ -108,6 +108,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             credentials=settings.tls.server_credentials(),
             observer=auditor,
             limits=settings.calls,
+            public=settings.public,
         )
     )
 

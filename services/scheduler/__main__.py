@@ -98,6 +98,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
             credentials=settings.tls.server_credentials(),
             observer=auditor,
             limits=settings.calls,
+            public=settings.public,
         )
     )
 

@@ -8,6 +8,7 @@ from loupe.settings import setting
 from services.kit.clock_watch import ClockSettings
 from services.kit.limits import CallLimits
 from services.kit.object_store import ObjectStoreSettings
+from services.kit.public_listen import PublicListen
 from services.kit.streams import StreamSettings
 from services.service_tokens import ServiceTokenSettings
 
@@ -66,6 +67,7 @@ class Settings:
     objects: ObjectStoreSettings
     tokens: ServiceTokenSettings
     tls: TlsSettings
+    public: PublicListen
     calls: CallLimits
     streams: StreamSettings
     clock: ClockSettings
