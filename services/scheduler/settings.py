@@ -1,6 +1,7 @@
 """Settings of the scheduler's process."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
@@ -40,6 +41,13 @@ class SchedulingSettings:
         "LOUPE_ORPHAN_GRACE_S",
         default=86_400.0,
         doc="How old an object that no row names must be to be deleted; a younger one may be on its way",
+    )
+
+    watched_folder: Path | None = setting(  # noqa: RUF009 -- a field, as all others
+        "LOUPE_WATCHED_FOLDER",
+        default=None,
+        doc="A folder on the disk of the stores, where they are on this machine: while less than 5 % of it "
+        "is free, trainings wait. The embedded stack sets it; unset = none is watched",
     )
 
     def __post_init__(self) -> None:
