@@ -133,7 +133,7 @@ def read(path: Path) -> Network:
     """What is kept at `path`: this machine alone if there is nothing."""
     try:
         return Network(**json.loads(path.read_text()))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Network()
     except (ValueError, TypeError) as error:
         raise ServerUnusable(

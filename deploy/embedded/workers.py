@@ -36,7 +36,7 @@ def read(path: Path) -> Workers:
     """What is kept at `path`: one of each kind if there is nothing."""
     try:
         return Workers(**json.loads(path.read_text()))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return Workers()
     except (ValueError, TypeError) as error:
         raise ServerUnusable(

@@ -79,10 +79,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     process.background("collector", collector.run)
     process.background(
         "orphans",
-        every(
-            _ORPHANS_S,
-            lambda: retry_transient(collector.find_orphans, what="finding orphans"),
-        ),
+        every(_ORPHANS_S, lambda: retry_transient(collector.find_orphans, what="finding orphans")),
     )
     process.background("worker list", every(_GONE_WORKERS_S, TaskCommands(dependencies).delete_gone_workers))
     check = StorageCheck(
