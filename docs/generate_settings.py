@@ -49,6 +49,7 @@ _TAIL = """
 | `LOUPE_TOKEN` | the embedded stack's | The token to send |
 | `LOUPE_NATS_URL` | the embedded stack's | nats:// URL for `loupe events`, with user and password |
 | `LOUPE_BACKUP_PASSPHRASE` | asked for | Passphrase of `loupe backup --encrypt` and of encrypted backups |
+| `LOUPE_HTTPS_AUTHORITY` | the embedded stack's | PEM file to check servers and links by |
 | `LOUPE_TLS_AUTHORITY` | none | As above; read if addresses and token are in the environment too |
 | `LOUPE_TLS_CERTIFICATE` | none | As above |
 | `LOUPE_TLS_KEY` | none | As above |

@@ -17,6 +17,7 @@ from gateway.app import create_app
 from gateway.backends import Backends
 from gateway.contracts import all_services, operations
 from gateway.events import StreamLimits, Streams
+from gateway.objects import Objects
 from gateway.openapi import describe, path_of
 from gateway.routing import routes_of
 from gateway.server import HttpServer
@@ -47,12 +48,15 @@ async def main(process: Process) -> None:
             check_s=settings.stream_check_s,
         )
     )
-    console = Console(picture_origin=settings.picture_origin)
+    console = Console(picture_origin=settings.picture_origin, public_url=settings.public_url)
+    objects = (
+        Objects(settings.objects, patience_s=settings.http.body_deadline_s) if settings.objects else None
+    )
     backends = Backends(channels, settings.deadline_s)
     operations.readiness.require("backends", backends.require_any)
     for name in backends.names:
         operations.readiness.tell(name, partial(backends.require, name))
-    app = create_app(backends, streams, console, settings.http)
+    app = create_app(backends, streams, console, settings.http, objects)
     await process.enter(HttpServer(app, streams, settings.listen, http=settings.http))
     await operations.readiness.begin()
 

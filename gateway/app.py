@@ -34,6 +34,7 @@ from gateway.envelope import ROUTE, Envelope
 from gateway.events import EventFraming, FileFraming, Framing, LogFraming, Streams
 from gateway.feeds import Following
 from gateway.json_mapping import render
+from gateway.objects import Objects
 from gateway.openapi import describe
 from gateway.problems import (
     BodyTooLarge,
@@ -67,6 +68,7 @@ def create_app(
     streams: Streams,
     console: Console | None = None,
     http: HttpSettings = HttpSettings(),  # noqa: B008 -- frozen
+    objects: Objects | None = None,
 ) -> ASGIApp:
     """The whole application; ContractError if an operation's service is not among the backends."""
     console = console or Console()
@@ -113,10 +115,14 @@ def create_app(
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         # Outside of Starlette: its error middleware would answer before the envelope does.
-        of_contracts = scope["type"] == "http" and scope["path"].startswith("/v1/")
-        if not of_contracts:
+        path = scope["path"] if scope["type"] == "http" else ""
+        if path.startswith("/v1/"):
+            await transcoder(scope, receive, send)
+            return
+        if scope["type"] == "http":
             scope[ROUTE] = "pages"
-        await (transcoder if of_contracts else own_pages)(scope, receive, send)
+        pages = objects if objects is not None and objects.has(path) else own_pages
+        await pages(scope, receive, send)
 
     return Envelope(dispatch)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from ssl import CERT_REQUIRED
 from typing import Any
+from urllib.parse import urlsplit
 
 from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
@@ -88,6 +89,18 @@ class Settings:
         default="",
         doc="host:port of the object storage that pictures come from; the console's pages may show those",
     )
+    objects: str = setting(
+        "LOUPE_GATEWAY_OBJECTS",
+        default="",
+        doc="http:// URL of the bucket, for an object store that only the gateway reaches: it passes on "
+        "links that name itself (LOUPE_S3_PUBLIC_ENDPOINT of the servers); empty: links lead to the store",
+    )
+    public_url: str = setting(
+        "LOUPE_GATEWAY_PUBLIC_URL",
+        default="",
+        doc="Where browsers open the console; another name of this host is sent there, because the links to "
+        "objects lead there. Empty: the console answers under every name",
+    )
     tls: TlsSettings
     http: HttpSettings
     operations: OperationsSettings
@@ -125,6 +138,9 @@ class Settings:
             address_of(self.listen)
         except ValueError as error:
             raise ValueError(f"LOUPE_LISTEN {error}") from None
+        objects = urlsplit(self.objects)
+        if self.objects and not (objects.scheme == "http" and objects.hostname and objects.path.strip("/")):
+            raise ValueError("LOUPE_GATEWAY_OBJECTS must be http://host:port/bucket")
 
     @property
     def picture_origin(self) -> str:

@@ -25,6 +25,7 @@ from loupe.text import as_utf8, encodable
 # The module of each command and its line in `loupe --help`: importing all of them takes a second.
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("loupe.commands.stack:up", "Start the embedded stack with all services."),
+    "scale": ("loupe.commands.stack:scale", "Change the number of workers of a stack, while it runs."),
     "down": ("loupe.commands.stack:down", "Stop the embedded stack."),
     "status": ("loupe.commands.stack:status", "Show what runs, where, and how it is."),
     "backup": ("loupe.commands.backup:backup", "Back up the stack, or check a backup."),

@@ -3,17 +3,18 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from deploy.embedded import signing_keys
 from deploy.embedded.nats import EVENT_RIGHTS
-from deploy.embedded.ports import HOST, SERVICE_PORTS
+from deploy.embedded.ports import HOST, PUBLIC_PORTS, SERVICE_PORTS
 from deploy.embedded.process import Launch, ProcessSpec
 from deploy.embedded.readiness import answers_http, serves_grpc
 from deploy.embedded.servers import Plan
 from deploy.embedded.settings import Durability
+from deploy.embedded.workers import Workers
 from services.kit import machine
 
 # Variables that the stack sets for each process; values in the user's shell are not passed on.
@@ -23,26 +24,18 @@ _SET_BY_STACK = (
         "LOUPE_NATS_",
         "LOUPE_STREAM_REPLICAS",
         "LOUPE_S3_",
+        "LOUPE_GATEWAY_OBJECTS",
         # Both the folder, and the one token that was before it.
         "LOUPE_SERVICE_TOKEN",
         "LOUPE_BOOTSTRAP_ADMIN_TOKEN",
     ),
     # The processes talk to each other on loopback only, without TLS.
-    *("LOUPE_TLS_", "LOUPE_HTTPS_"),
-    "LOUPE_SIGNING_",
-    "LOUPE_OPERATIONS_",
+    *("LOUPE_TLS_", "LOUPE_HTTPS_", "LOUPE_PUBLIC_", "LOUPE_GATEWAY_PUBLIC_URL"),
+    *("LOUPE_SIGNING_", "LOUPE_WATCHED_FOLDER", "LOUPE_OPERATIONS_"),
     *("LOUPE_TOKEN", "LOUPE_LISTEN", "LOUPE_WORKER", "LOUPE_CACHE_DIR"),
     *(f"LOUPE_{service.upper()}_ADDRESS" for service in SERVICE_PORTS),
 )
 _SERVERS = ("postgres", "nats", "seaweed")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Workers:
-    """The number of workers of each kind."""
-
-    trainers: int = 1
-    evaluators: int = 1
 
 
 def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
@@ -68,7 +61,12 @@ def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
             plan,
             _server(plan, "registry", after=_SERVERS, settings={**stores("registry"), **bootstrap, **public}),
         ),
-        _server(plan, "scheduler", after=("registry",), settings=stores("scheduler")),
+        _server(
+            plan,
+            "scheduler",
+            after=("registry",),
+            settings={**stores("scheduler"), "LOUPE_WATCHED_FOLDER": str(plan.folder.root)},
+        ),
         _server(plan, "evaluator", after=("registry",), settings=stores("evaluator")),
         _gateway(plan, after=cores),
         *(
@@ -98,6 +96,11 @@ def monitoring_ports(workers: Workers) -> tuple[str, ...]:
     """The names of the ports at which the processes answer probes and tell their metrics."""
     processes = (*SERVICE_PORTS, *_trainers(workers), *_evaluators(workers))
     return tuple(_monitoring_port(process) for process in processes)
+
+
+def worker_names(workers: Workers) -> tuple[str, ...]:
+    """The processes of the workers."""
+    return (*_trainers(workers), *_evaluators(workers))
 
 
 def _trainers(workers: Workers) -> list[str]:
@@ -159,7 +162,12 @@ def _server(plan: Plan, name: str, *, after: tuple[str, ...], settings: Mapping[
             f"services.{name}",
             name,
             # The gateway tells where its callers are; nobody else on this machine reaches many addresses.
-            {**settings, "LOUPE_LISTEN": address, "LOUPE_TRUSTED_PROXIES": HOST},
+            {
+                **settings,
+                **_public(plan, name),
+                "LOUPE_LISTEN": address,
+                "LOUPE_TRUSTED_PROXIES": HOST,
+            },
         ),
         probe=partial(serves_grpc, HOST, port),
         address=address,
@@ -181,18 +189,37 @@ def _dumping(plan: Plan, first: ProcessSpec) -> ProcessSpec:
     return replace(first, prepare=prepare)
 
 
-def _gateway(plan: Plan, *, after: tuple[str, ...]) -> ProcessSpec:
-    port = plan.ports["gateway"]
-    address = f"{HOST}:{port}"
-    settings = {
-        **_addresses(plan),
-        # Its pages may show pictures from there.
-        "LOUPE_S3_ENDPOINT": plan.seaweed.address,
+def _public(plan: Plan, name: str) -> dict[str, str]:
+    """A second port of a service, for other machines, and links to objects that lead to the gateway."""
+    network = plan.network
+    if not network.is_open:
+        return {}
+    secured = {"LOUPE_PUBLIC_CERTIFICATE": network.certificate, "LOUPE_PUBLIC_KEY": network.key}
+    return {
+        "LOUPE_PUBLIC_LISTEN": f"{network.bind}:{plan.ports[PUBLIC_PORTS[name]]}",
+        "LOUPE_S3_PUBLIC_ENDPOINT": network.url(plan.ports["gateway"]),
+        **(secured if network.certificate else {}),
     }
+
+
+def _gateway(plan: Plan, *, after: tuple[str, ...]) -> ProcessSpec:
+    port, network = plan.ports["gateway"], plan.network
+    address = f"{network.bind}:{port}"
+    settings = _addresses(plan)
+    if network.is_open:
+        settings |= {
+            "LOUPE_GATEWAY_OBJECTS": f"http://{plan.seaweed.address}/{plan.seaweed.settings.bucket}",
+            "LOUPE_GATEWAY_PUBLIC_URL": network.url(port),
+        }
+    else:
+        # Its pages may show pictures from there.
+        settings["LOUPE_S3_ENDPOINT"] = plan.seaweed.address
+    if network.certificate:
+        settings |= {"LOUPE_HTTPS_CERTIFICATE": network.certificate, "LOUPE_HTTPS_KEY": network.key}
     return ProcessSpec(
         name="gateway",
         prepare=partial(_python, plan, "gateway", "gateway", {**settings, "LOUPE_LISTEN": address}),
-        probe=partial(answers_http, HOST, port, "/healthz"),
+        probe=partial(answers_http, network.probed_at, port, "/healthz", tls=bool(network.certificate)),
         address=address,
         monitoring=_monitored(plan, "gateway"),
         after=after,

@@ -39,6 +39,8 @@ DATABASE = "loupe"
 _STATE_ROOT = Path("/var/lib/loupe")
 _UNPRIVILEGED_USERS = ("loupe", "postgres", "nobody")
 _ORPHAN_PATIENCE_S = 15.0
+_OWNER = "owner"
+"""In a database that a link leads to: the link of the stack that it belongs to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -263,6 +265,31 @@ class Postgres:
         return self._placement
 
     def _find_place(self) -> _Placement:
+        self._refuse_a_link_of_another()
+        placement = self._usable_place()
+        if self._folder.is_symlink():
+            (self._folder / _OWNER).write_text(f"{self._folder}\n")
+        return placement
+
+    def _refuse_a_link_of_another(self) -> None:
+        """ServerUnusable where the folder is a link to the database of another data folder, which is there.
+
+        A copy of a data folder keeps the link. Two stacks on one database would end each other's server.
+        """
+        if not self._folder.is_symlink():
+            return
+        try:
+            owner = Path((self._folder / _OWNER).read_text().rstrip("\n"))
+        except OSError:
+            return  # of an earlier release, or nothing is there yet
+        if owner != self._folder and owner.is_symlink() and owner.resolve() == self._folder.resolve():
+            raise ServerUnusable(
+                f"{self._folder} is a link to {self._folder.resolve()}, the database of the stack in "
+                f"{owner.parent}: the data folder was copied without its database. Stop that stack, remove "
+                f"the link, and copy {self._folder.resolve()} to {self._folder}"
+            )
+
+    def _usable_place(self) -> _Placement:
         wheel = postgres_wheel()
         programs = postgres_programs(wheel, self._programs)
         outside = outside_folder(self._credentials.stack_id)

@@ -51,7 +51,9 @@ class StackState:
     started_at: float
     ports: Mapping[str, int] = field(default_factory=dict)
     addresses: Mapping[str, str] = field(default_factory=dict)
-    """Where clients find registry, scheduler, evaluator and gateway (host:port)."""
+    """Where clients on this machine find registry, scheduler, evaluator and gateway (host:port)."""
+    public: Mapping[str, str] = field(default_factory=dict)
+    """Where those on other machines find them; empty if none does."""
     processes: tuple[ProcessState, ...] = ()
 
 

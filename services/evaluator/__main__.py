@@ -109,6 +109,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             observer=auditor,
             limits=settings.calls,
             readiness=operations.readiness,
+            public=settings.public,
         )
     )
 

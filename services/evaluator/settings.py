@@ -11,6 +11,7 @@ from services.kit.nats_tls import NatsTlsSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.operations import OperationsSettings
 from services.kit.postgresql import DatabaseSettings
+from services.kit.public_listen import PublicListen
 from services.kit.retention import RetentionSettings
 from services.service_tokens import ServiceTokenSettings
 from services.vision.decoders import DecoderSettings
@@ -27,6 +28,7 @@ class Settings:
     objects: ObjectStoreSettings
     decoders: DecoderSettings
     tls: TlsSettings
+    public: PublicListen
     calls: CallLimits
     operations: OperationsSettings
     clock: ClockSettings

@@ -72,6 +72,7 @@ _LOST_RACE = frozenset({"40001", "40P01", "55P03"})
 # U+0000, which neither text nor jsonb can hold
 _UNSTORABLE = frozenset({"22021", "22P05"})
 _TOO_SLOW = "57014"
+_DISK_FULL = "53100"
 
 
 def translated(error: BaseException) -> LoupeError | None:  # noqa: PLR0911 -- one a kind of failure
@@ -84,14 +85,25 @@ def translated(error: BaseException) -> LoupeError | None:  # noqa: PLR0911 -- o
             return InvalidArgument("a text holds the character U+0000; remove it", reason="TEXT_UNSTORABLE")
         if state == _TOO_SLOW:
             return DeadlineExceeded("the database took too long; try again", reason="DATABASE_TOO_SLOW")
+        if state == _DISK_FULL:
+            return _full()
         away = error.connection_invalidated or _AWAY.fullmatch(state) or "connection is closed" in str(error)
         return _away(error) if away else None
+    if isinstance(error, asyncpg.DiskFullError):
+        return _full()
     if isinstance(error, asyncpg.PostgresError):
         return _away(error) if _AWAY.fullmatch(error.sqlstate or "") else None
     if isinstance(error, asyncpg.InterfaceError):
         return _away(error) if "closed" in str(error) else None
     network = (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError, sa.exc.TimeoutError)
     return _away(error) if isinstance(error, network) else None
+
+
+def _full() -> Unavailable:
+    return Unavailable(
+        "the disk of the database is full; have the operator free some, then try again",
+        reason="DATABASE_DISK_FULL",
+    )
 
 
 def _away(error: BaseException) -> Unavailable:

@@ -47,6 +47,7 @@ from services.kit.auth import (
 from services.kit.fair_queue import FairQueue
 from services.kit.limits import Admissions, CallLimits, called_from
 from services.kit.metrics import Counter, Histogram
+from services.kit.public_listen import PublicListen
 from services.kit.readiness import Readiness
 from services.kit.repeats import repeating
 from services.kit.rpc_messages import Context, ServedRpc
@@ -128,6 +129,7 @@ class GrpcServer:
         observer: Observer | None = None,
         limits: CallLimits = CallLimits(),  # noqa: B008 -- frozen
         readiness: Readiness | None = None,
+        public: PublicListen = PublicListen(),  # noqa: B008 -- frozen
     ) -> None:
         """Health follows `readiness`; without one it says SERVING while the server listens."""
         policies = PolicyTable.from_descriptors(service.descriptor for service in services)
@@ -137,6 +139,7 @@ class GrpcServer:
         self._calls = _CallInterceptor(verifier, policies, observer, limits)
         self._address = address
         self._credentials = credentials
+        self._public = public
         self._services = tuple(services)
         self._health = health.aio.HealthServicer()
         self._readiness = readiness
@@ -169,6 +172,7 @@ class GrpcServer:
             self._port = server.add_insecure_port(self._address)
         else:
             self._port = server.add_secure_port(self._address, self._credentials)
+        self._public.open(server)
         await server.start()
         self._server = server
         if self._readiness is not None:

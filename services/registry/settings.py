@@ -12,6 +12,7 @@ from services.kit.nats_tls import NatsTlsSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.operations import OperationsSettings
 from services.kit.postgresql import DatabaseSettings
+from services.kit.public_listen import PublicListen
 from services.kit.retention import RetentionSettings, require_days
 from services.kit.streams import StreamSettings
 from services.service_tokens import ServiceTokenSettings
@@ -36,6 +37,7 @@ class Settings:
         doc="loupe_<id>_<secret>: becomes a token of user `admin` at start; unset = none is made",
     )
     tls: TlsSettings
+    public: PublicListen
     calls: CallLimits
     operations: OperationsSettings
     clock: ClockSettings

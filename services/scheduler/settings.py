@@ -1,6 +1,7 @@
 """Settings of the scheduler's process."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
@@ -11,6 +12,7 @@ from services.kit.nats_tls import NatsTlsSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.operations import OperationsSettings
 from services.kit.postgresql import DatabaseSettings
+from services.kit.public_listen import PublicListen
 from services.kit.retention import RetentionSettings
 from services.kit.streams import StreamSettings
 from services.service_tokens import ServiceTokenSettings
@@ -45,6 +47,13 @@ class SchedulingSettings:
         doc="How old an object that no row names must be to be deleted; a younger one may be on its way",
     )
 
+    watched_folder: Path | None = setting(  # noqa: RUF009 -- a field, as all others
+        "LOUPE_WATCHED_FOLDER",
+        default=None,
+        doc="A folder on the disk of the stores, where they are on this machine: while less than 5 % of it "
+        "is free, trainings wait. The embedded stack sets it; unset = none is watched",
+    )
+
     def __post_init__(self) -> None:
         if self.lease_s <= 0 or self.ageing_s <= 0:
             raise ValueError("LOUPE_LEASE_S and LOUPE_PRIORITY_AGING_S must be above 0")
@@ -69,6 +78,7 @@ class Settings:
     objects: ObjectStoreSettings
     tokens: ServiceTokenSettings
     tls: TlsSettings
+    public: PublicListen
     calls: CallLimits
     operations: OperationsSettings
     streams: StreamSettings

@@ -12,6 +12,7 @@ from deploy.embedded.data_folder import DataFolder
 from deploy.embedded.errors import StackError
 from deploy.embedded.loupe_processes import Workers, loupe_processes, monitoring_ports
 from deploy.embedded.nats import Nats
+from deploy.embedded.network import Network
 from deploy.embedded.ports import SERVER_PORTS, SERVICE_PORTS, assign
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.process import ProcessSpec
@@ -162,6 +163,25 @@ def test_the_gateway_is_told_addresses_only(plan: Plan) -> None:
         *(f"LOUPE_{name.upper()}_ADDRESS" for name in SERVICE_PORTS),
         *("LOUPE_LISTEN", "LOUPE_OPERATIONS_LISTEN", "LOUPE_S3_ENDPOINT"),
     }
+
+
+def test_other_machines_reach_second_ports_and_links_lead_to_the_gateway(plan: Plan) -> None:
+    """The processes' own ports, over which they trust each other's word on callers, stay on loopback."""
+    chosen = Network(bind="10.1.2.3", public_host="loupe.fab", certificate="/c.pem", key="/k.pem")
+    public = assign(["registry_public", "scheduler_public", "evaluator_public"], {})
+    opened = replace(plan, network=chosen, ports={**plan.ports, **public})
+    told = {name: spec.prepare().environment for name, spec in processes(opened).items()}
+    url = f"https://loupe.fab:{plan.ports['gateway']}"
+    for name in ("registry", "scheduler", "evaluator"):
+        assert told[name]["LOUPE_LISTEN"] == f"127.0.0.1:{plan.ports[name]}"
+        assert told[name]["LOUPE_PUBLIC_LISTEN"] == f"10.1.2.3:{public[f'{name}_public']}"
+        assert told[name]["LOUPE_PUBLIC_CERTIFICATE"] == "/c.pem"
+        assert told[name]["LOUPE_S3_PUBLIC_ENDPOINT"] == url
+    assert told["gateway"]["LOUPE_LISTEN"] == f"10.1.2.3:{plan.ports['gateway']}"
+    assert told["gateway"]["LOUPE_GATEWAY_OBJECTS"] == f"http://{plan.seaweed.address}/loupe"
+    assert told["gateway"]["LOUPE_GATEWAY_PUBLIC_URL"] == url
+    assert "LOUPE_PUBLIC_LISTEN" not in told["trainer-1"]
+    assert opened.public_addresses["registry"] == f"loupe.fab:{public['registry_public']}"
 
 
 def test_no_token_is_in_an_environment(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
