@@ -232,7 +232,7 @@ class Database:
         and `upgrade()`. Replicas that start together wait for each other.
 
         A schema that a newer release has migrated stays as it is if that release says that this one can run
-        on it (docs/decisions/0093). FailedPrecondition if it cannot, or if the server is too old for Loupe.
+        on it (docs/decisions/0091). FailedPrecondition if it cannot, or if the server is too old for Loupe.
         """
         # A separate engine without statement timeout: the pool's first connection must find the schema.
         engine = create_async_engine(_DIALECT, async_creator=self._connect_to_migrate, poolclass=NullPool)

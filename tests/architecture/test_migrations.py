@@ -1,4 +1,4 @@
-"""Migrations that the last release does not know only expand, or say who can no longer run (decision 93)."""
+"""Migrations that the last release does not know only expand, or say who can no longer run (decision 91)."""
 
 import ast
 import json

@@ -70,7 +70,7 @@ async def test_the_last_release_goes_on_beside_this_one(
             )
             assert all("old-alone" in names for names in seen)
             assert {"old-beside", "new-beside"} <= set(await _environments(old, token, "last"))
-            # Until a release knows decision 93, its services run on beside newer ones and do not restart.
+            # Until a release knows decision 91, its services run on beside newer ones and do not restart.
             if "schema_floor" in database:
                 async with running("old again", last_release) as (_, again):
                     assert "new-beside" in await _environments(again, token, "old-again")
