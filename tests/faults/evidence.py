@@ -197,24 +197,30 @@ def lost_events(data_dir: Path, compared: Counter[str]) -> list[str]:
 
 
 async def _lost_objects(data_dir: Path, compared: Counter[str]) -> list[str]:
-    connection = await _connect(data_dir)
-    try:
-        named = [row[0] for row in await connection.fetch(_NAMED)]
-    finally:
-        await connection.close()
-    missing = []
+    missing: dict[str, str] = {}
     async with ObjectStore(load(ObjectStoreSettings, seaweed(data_dir).settings.environment())) as store:
-        for key in named:
+        for key in await _named(data_dir):
             sha256 = _HASH.search(key)
             compared["objects"] += 1
             try:
                 data = await store.get_bytes(key, max_bytes=2**30)
             except LoupeError as error:
-                missing.append(f"{key}: {error.message}")
+                missing[key] = error.message
             else:
                 if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256[0]:
-                    missing.append(f"{key} holds other bytes")
-    return missing
+                    missing[key] = "it holds other bytes"
+    # A checkpoint that was superseded meanwhile may be gone.
+    named = set(await _named(data_dir)) if missing else set()
+    return [f"{key}: {why}" for key, why in missing.items() if key in named]
+
+
+async def _named(data_dir: Path) -> list[str]:
+    """The keys of all objects that a row names."""
+    connection = await _connect(data_dir)
+    try:
+        return [row[0] for row in await connection.fetch(_NAMED)]
+    finally:
+        await connection.close()
 
 
 async def _lost_events(data_dir: Path, compared: Counter[str]) -> list[str]:
