@@ -77,7 +77,7 @@ test("a person checks what will be trained, leaves, resumes and submits", async 
   });
 
   await test.step("a draft is resumed by one click", async () => {
-    await expect(page.getByText(words.keeping.kept)).toBeVisible();
+    await expect(page.getByText(words.keeping.kept, { exact: true })).toBeVisible();
     await page.reload();
     await expect(page.getByText(words.draftFound)).toBeVisible();
     await person.shoot(`draft-${language}`);
