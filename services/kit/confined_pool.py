@@ -71,8 +71,6 @@ class ConfinedPool:
         self._queue = FairQueue(children)
         self._memory_bytes = memory_bytes
         self._cpu_s = cpu_s
-        self._children = children
-        self._working = 0
         self._idle: deque[_Child] = deque()
         self._spare: asyncio.Task[_Child] | None = None
         """Starts for whoever comes next: that takes half a second, and much longer beside work."""
@@ -99,7 +97,6 @@ class ConfinedPool:
             pieces = await read()
             for attempt in range(1, _TRIES + 1):
                 child = await self._child(fresh=attempt > 1)
-                self._working += 1
                 try:
                     answer = await child.work(order, pieces)
                 except Interrupted:
@@ -112,8 +109,6 @@ class ConfinedPool:
                 else:
                     await self._give_back(child)
                     return answer
-                finally:
-                    self._working -= 1
             raise AssertionError("the last try returns or raises")  # pragma: no cover
 
     async def _give_back(self, child: "_Child") -> None:
@@ -124,7 +119,8 @@ class ConfinedPool:
 
     async def _child(self, *, fresh: bool) -> "_Child":
         child = await self._started() if fresh else await self._ready()
-        if not self._idle and self._spare is None and self._working + 1 < self._children:
+        # Each slot that is held has a child, or starts one: with a free one there is room for the spare.
+        if not self._idle and self._spare is None and self._queue.free:
             self._spare = asyncio.create_task(self._started())
         return child
 

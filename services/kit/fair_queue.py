@@ -24,6 +24,11 @@ class FairQueue:
         self._last_turn: dict[str, int] = {}
         """Of callers that hold a slot or wait for one."""
 
+    @property
+    def free(self) -> int:
+        """How many slots nobody holds."""
+        return self._free
+
     @asynccontextmanager
     async def slot(self, caller: str) -> AsyncIterator[None]:
         """A slot for the block, as soon as it is this caller's turn."""
