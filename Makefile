@@ -6,8 +6,8 @@ BIN      := $(VENV)/bin
 PIP      := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults probe races allocations fuzz check format protos translations settings sbom audit docs \
-	docs-packages lock bench clean
+.PHONY: help setup demo up down test faults probe races allocations fuzz check format protos translations settings metrics \
+	sbom audit docs docs-packages check-deploy deploy-packages lock bench clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -74,7 +74,7 @@ down: $(VENV)/.run ## Stops it.
 	@$(BIN)/loupe down --data-dir $(DATA_DIR)
 
 test: $(VENV)/.dev ## All tests but the slow proofs, on real servers.
-	$(BIN)/pytest -q -n 2 --dist loadgroup tests/unit tests/architecture tests/contract tests/golden tests/integration
+	$(BIN)/pytest -q -n 2 --dist loadgroup tests/unit tests/architecture tests/contract tests/deploy tests/golden tests/integration
 	$(BIN)/pytest -q tests/e2e tests/faults
 
 faults: $(VENV)/.dev ## The slow proofs: 50 kills, 20 power cuts, suspensions, clocks, lost packets, full and small disks; SEED=n does as another run did.
@@ -101,6 +101,7 @@ check: $(VENV)/.dev ## What CI checks besides the tests: style, types, imports, 
 	cd protos && ../$(BIN)/buf lint && ../$(BIN)/buf format -d --exit-code . --path loupe
 	$(BIN)/python protos/generate.py --check
 	$(BIN)/python docs/generate_settings.py --check
+	$(BIN)/python docs/generate_metrics.py --check
 	$(BIN)/python -m supply check
 	$(BIN)/codespell
 	$(BIN)/pytest -q tests/contract/test_prose.py tests/contract/test_documents.py
@@ -117,6 +118,9 @@ translations: $(VENV)/.dev ## Brings new sentences into the catalogue of transla
 
 settings: $(VENV)/.dev ## Generates docs/settings.md.
 	$(BIN)/python docs/generate_settings.py
+
+metrics: $(VENV)/.dev ## Generates docs/operating/metrics.md.
+	$(BIN)/python docs/generate_metrics.py
 
 sbom: $(VENV)/.dev ## Writes NOTICE and the bills of materials (CycloneDX) from the lock files.
 	$(BIN)/python -m supply write
@@ -139,6 +143,23 @@ docs-packages: $(VENV)/.docs
 docs: $(VENV)/.docs ## Builds the documents as a site in out/site; a dead link fails.
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo 'out/site/index.html'
+
+# Tests of what deploys Loupe skip what they lack; with these they lack nothing but systemd.
+HELM := .cache/helm/helm
+
+$(HELM): tests/deploy/fetch_helm.py $(VENV)/bin/python
+	$(BIN)/python tests/deploy/fetch_helm.py
+	@touch $@
+
+$(VENV)/.deploy: EXTRAS := embedded,train,dev,deploy
+$(VENV)/.deploy: $(VENV)/.dev
+	$(install)
+	@touch $@
+
+deploy-packages: $(VENV)/.deploy $(HELM)
+
+check-deploy: deploy-packages ## Checks chart, Containerfile, Compose and units by helm, hadolint and systemd-analyze.
+	$(BIN)/pytest -q -n 2 --dist loadgroup tests/deploy
 
 # With the oldest Python that is supported; a few minutes.
 lock: $(VENV)/.dev ## Renews requirements/*.lock within the bounds of pyproject.toml (UPGRADE=1: to the newest).

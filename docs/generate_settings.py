@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from loupe.settings import SettingDoc, describe
+from loupe.settings import SettingDoc, describe, file_variable
 
 _PAGE = Path(__file__).with_name("settings.md")
 
@@ -29,6 +29,8 @@ _HEAD = """# Settings
 
 Every process reads its settings from environment variables, once, when it starts.
 It reports all faults together and exits with code 2.
+A secret may be in a file instead, as orchestrators mount it: `LOUPE_…_FILE` names the file.
+The line end at the end of the file does not count.
 The embedded stack (`loupe up`) sets addresses, credentials and stores itself.
 
 This page is generated from the code by `make settings`; `make check` refuses it when it is stale.
@@ -46,6 +48,8 @@ _TAIL = """
 | `LOUPE_EVALUATOR_ADDRESS` | the embedded stack's | host:port of the evaluator |
 | `LOUPE_TOKEN` | the embedded stack's | The token to send |
 | `LOUPE_NATS_URL` | the embedded stack's | nats:// URL for `loupe events`, with user and password |
+| `LOUPE_BACKUP_PASSPHRASE` | asked for | Passphrase of `loupe backup --encrypt` and of encrypted backups |
+| `LOUPE_HTTPS_AUTHORITY` | the embedded stack's | PEM file to check servers and links by |
 | `LOUPE_TLS_AUTHORITY` | none | As above; read if addresses and token are in the environment too |
 | `LOUPE_TLS_CERTIFICATE` | none | As above |
 | `LOUPE_TLS_KEY` | none | As above |
@@ -87,6 +91,12 @@ def _defaults(declared: Mapping[str, SettingDoc]) -> str:
     return ", ".join(f"{default} ({process})" for process, default in each.items())
 
 
+def _variables(declared: Mapping[str, SettingDoc], name: str) -> str:
+    """The variable of a setting; of a secret also the one that names its file."""
+    secret = any(one.secret for one in declared.values())
+    return f"`{name}` or `{file_variable(name)}`" if secret else f"`{name}`"
+
+
 def page() -> str:
     """The whole page."""
     settings: dict[str, dict[str, SettingDoc]] = {}
@@ -96,7 +106,8 @@ def page() -> str:
     rows = []
     for name, declared in sorted(settings.items()):
         doc = next(iter(declared.values())).doc.replace("|", "\\|").replace("<", "&lt;")
-        rows.append(f"| `{name}` | {_defaults(declared)} | {doc} | {', '.join(declared)} |")
+        cells = (_variables(declared, name), _defaults(declared), doc, ", ".join(declared))
+        rows.append(f"| {' | '.join(cells)} |")
     table = "\n".join(["| variable | default | meaning | read by |", "| --- | --- | --- | --- |", *rows])
     return f"{_HEAD}{table}\n{_TAIL}"
 

@@ -8,6 +8,7 @@ import csv
 import json
 import os
 import sys
+from functools import partial
 
 from loupe.rpc.channel import connect
 from loupe.settings import load
@@ -16,6 +17,7 @@ from gateway.app import create_app
 from gateway.backends import Backends
 from gateway.contracts import all_services, operations
 from gateway.events import StreamLimits, Streams
+from gateway.objects import Objects
 from gateway.openapi import describe, path_of
 from gateway.routing import routes_of
 from gateway.server import HttpServer
@@ -23,12 +25,15 @@ from gateway.settings import Settings
 from gateway.static import Console
 from services.kit import telemetry
 from services.kit.lifecycle import Process, run
+from services.kit.operations import Operations
 
 
 async def main(process: Process) -> None:
     """Connect the services and serve."""
     settings = load(Settings, os.environ)
     telemetry.configure("gateway", settings.log_level)
+    operations = await process.enter(Operations(settings.operations, "gateway", settings.tls))
+    operations.watch_certificate("https", settings.http.certificate)
     credentials = settings.tls.channel_credentials()
     channels = {
         name: await process.enter(connect(address, credentials=credentials))
@@ -43,9 +48,22 @@ async def main(process: Process) -> None:
             check_s=settings.stream_check_s,
         )
     )
-    console = Console(picture_origin=settings.picture_origin)
-    app = create_app(Backends(channels, settings.deadline_s), streams, console, settings.http)
+    console = Console(picture_origin=settings.picture_origin, public_url=settings.public_url)
+    objects = (
+        Objects(settings.objects, patience_s=settings.http.body_deadline_s) if settings.objects else None
+    )
+    backends = Backends(channels, settings.deadline_s)
+    operations.readiness.require("backends", backends.require_any)
+    for name in backends.names:
+        operations.readiness.tell(name, partial(backends.require, name))
+    app = create_app(backends, streams, console, settings.http, objects)
     await process.enter(HttpServer(app, streams, settings.listen, http=settings.http))
+    await operations.readiness.begin()
+
+    async def end() -> None:
+        operations.readiness.end()
+
+    process.on_stop(end)
 
 
 def print_routes() -> None:

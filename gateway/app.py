@@ -20,13 +20,21 @@ from starlette.routing import Route as Page
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import pages
-from gateway.backends import Backends, MessageStream, Metadata, caller_metadata, origin_metadata
+from gateway.backends import (
+    Backends,
+    MessageStream,
+    Metadata,
+    caller_metadata,
+    origin_metadata,
+    serves_any,
+)
 from gateway.callers import Callers
 from gateway.contracts import CURSOR, EVERY_BACKEND, ApiOperation, ContractError, all_services, operations
-from gateway.envelope import Envelope
+from gateway.envelope import ROUTE, Envelope
 from gateway.events import EventFraming, FileFraming, Framing, LogFraming, Streams
 from gateway.feeds import Following
 from gateway.json_mapping import render
+from gateway.objects import Objects
 from gateway.openapi import describe
 from gateway.problems import (
     BodyTooLarge,
@@ -60,6 +68,7 @@ def create_app(
     streams: Streams,
     console: Console | None = None,
     http: HttpSettings = HttpSettings(),  # noqa: B008 -- frozen
+    objects: Objects | None = None,
 ) -> ASGIApp:
     """The whole application; ContractError if an operation's service is not among the backends."""
     console = console or Console()
@@ -68,33 +77,7 @@ def create_app(
     unserved = sorted({route.operation.backend for route in routes} - {*backends.names, EVERY_BACKEND})
     if unserved:
         raise ContractError(f"the contracts have operations of {', '.join(unserved)}, which has no address")
-    document = describe(routes)
-    openapi = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-
-    async def healthz(_: Request) -> Response:
-        return JSONResponse({"status": "SERVING"})
-
-    async def readyz(_: Request) -> Response:
-        states = await backends.health()
-        ready = all(state == "SERVING" for state in states.values())
-        return JSONResponse(
-            {"status": "SERVING" if ready else "NOT_SERVING", "version": VERSION, "backends": dict(states)},
-            status_code=200 if ready else 503,
-        )
-
-    async def specification(_: Request) -> Response:
-        return Response(openapi, media_type="application/json", headers={"Cache-Control": "no-cache"})
-
-    own_pages = Starlette(
-        routes=[
-            Page("/docs", pages.serve(pages.reference(document))),
-            Page("/openapi.json", specification),
-            Page("/healthz", healthz),
-            Page("/readyz", readyz),
-            Page("/{path:path}", console.answer, methods=["GET"]),
-        ],
-        exception_handlers={HTTPException: _no_such_page},
-    )
+    own_pages = _own_pages(backends, console, describe(routes))
     transcoder = Transcoder(
         Router(routes),
         backends,
@@ -105,10 +88,47 @@ def create_app(
 
     async def dispatch(scope: Scope, receive: Receive, send: Send) -> None:
         # Outside of Starlette: its error middleware would answer before the envelope does.
-        of_contracts = scope["type"] == "http" and scope["path"].startswith("/v1/")
-        await (transcoder if of_contracts else own_pages)(scope, receive, send)
+        path = scope["path"] if scope["type"] == "http" else ""
+        if path.startswith("/v1/"):
+            await transcoder(scope, receive, send)
+            return
+        if scope["type"] == "http":
+            scope[ROUTE] = "pages"
+        pages = objects if objects is not None and objects.has(path) else own_pages
+        await pages(scope, receive, send)
 
     return Envelope(dispatch)
+
+
+def _own_pages(backends: Backends, console: Console, document: dict[str, Any]) -> Starlette:
+    """Everything that is not an operation: health, the description of the operations, and the console."""
+    openapi = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+    async def healthz(_: Request) -> Response:
+        return JSONResponse({"status": "SERVING"})
+
+    async def readyz(_: Request) -> Response:
+        states = await backends.health()
+        # A gateway that is taken away with one service would take the others away, too.
+        ready = serves_any(states)
+        return JSONResponse(
+            {"status": "SERVING" if ready else "NOT_SERVING", "version": VERSION, "backends": dict(states)},
+            status_code=200 if ready else 503,
+        )
+
+    async def specification(_: Request) -> Response:
+        return Response(openapi, media_type="application/json", headers={"Cache-Control": "no-cache"})
+
+    return Starlette(
+        routes=[
+            Page("/docs", pages.serve(pages.reference(document))),
+            Page("/openapi.json", specification),
+            Page("/healthz", healthz),
+            Page("/readyz", readyz),
+            Page("/{path:path}", console.answer, methods=["GET"]),
+        ],
+        exception_handlers={HTTPException: _no_such_page},
+    )
 
 
 class Transcoder:
@@ -132,7 +152,8 @@ class Transcoder:
         """Serve one request; failures are raised as LoupeErrors."""
         raw_path = scope["raw_path"].decode("latin-1")
         route, bindings = self._router.find(scope["method"], raw_path)
-        trace.get_current_span().update_name(f"{route.http_method} {route.template.text}")
+        scope[ROUTE] = f"{route.http_method} {route.template.text}"
+        trace.get_current_span().update_name(scope[ROUTE])
         request = Request(scope, receive)
         headers = _headers(request)
         operation = route.operation

@@ -8,13 +8,16 @@ from typing import Any, Protocol
 import grpc
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from loupe.errors import LoupeError, Unauthenticated
+from loupe.errors import LoupeError, Unauthenticated, Unavailable
 from loupe.rpc.authorization import AUTHORIZATION
 
 from gateway.contracts import EVERY_BACKEND, ApiOperation
 from gateway.sessions import session_of
 
 Metadata = tuple[tuple[str, str], ...]
+
+SERVING = "SERVING"
+"""The state of a service that can do its work."""
 
 _BEARER = re.compile(r"[Bb]earer +([\x21-\x7e]+)")
 _HEALTH_DEADLINE_S = 2.0
@@ -62,6 +65,11 @@ def origin_metadata(client: str) -> Metadata:
     return (("x-forwarded-for", client),)
 
 
+def serves_any(states: Mapping[str, str]) -> bool:
+    """Whether one of the services serves."""
+    return SERVING in states.values()
+
+
 class Backends:
     """Calls the operations of the contracts on the channel of their service."""
 
@@ -91,6 +99,17 @@ class Backends:
         """SERVING, NOT_SERVING or a reason for each service; all are called concurrently."""
         states = await asyncio.gather(*(self._health_of(channel) for channel in self._channels.values()))
         return dict(zip(self._channels, states, strict=True))
+
+    async def require(self, name: str) -> None:
+        """Unavailable, with its state as reason, unless the service serves."""
+        state = await self._health_of(self._channels[name])
+        if state != SERVING:
+            raise Unavailable(f"{name} does not serve", reason=state)
+
+    async def require_any(self) -> None:
+        """Unavailable unless a service serves: without the others, their pages say what is away."""
+        if not serves_any(await self.health()):
+            raise Unavailable("no service serves", reason="BACKENDS_UNAVAILABLE")
 
     async def _health_of(self, channel: grpc.aio.Channel) -> str:
         stub = health_pb2_grpc.HealthStub(channel)

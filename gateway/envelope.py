@@ -12,6 +12,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.problems import HeadTooLarge, MalformedRequest, UriTooLong, problem_response
 from services.kit import telemetry
+from services.kit.metrics import Counter, Histogram
+
+ROUTE = "loupe.route"
+"""Key of the scope: which of a few routes answers, for metrics."""
+_NO_ROUTE = "none"
+
+_REQUESTS = Counter(
+    "loupe_http_requests_total",
+    "requests",
+    "Requests that ended, by route and status; `pages` are the console's, `none` asked for no route",
+    "route",
+    "status",
+)
+_DURATION = Histogram(
+    "loupe_http_request_duration_seconds",
+    "seconds",
+    "How long requests took; a stream takes as long as it is read",
+    "route",
+)
 
 MAX_URI_BYTES = 8 * 1024
 MAX_HEAD_BYTES = 32 * 1024
@@ -55,6 +74,10 @@ class Envelope:
             try:
                 await self._serve(scope, receive, exchange)
             finally:
+                duration_s = time.monotonic() - started_s
+                route = scope.get(ROUTE, _NO_ROUTE)
+                _REQUESTS.add(route=route, status=str(exchange.status))
+                _DURATION.record(duration_s, route=route)
                 span.set_attribute("http.response.status_code", exchange.status)
                 _log.info(
                     "request",
@@ -63,7 +86,7 @@ class Envelope:
                         # Without the query, which may hold confidential names.
                         "path": scope["path"],
                         "status": exchange.status,
-                        "duration_ms": round((time.monotonic() - started_s) * 1000, 2),
+                        "duration_ms": round(duration_s * 1000, 2),
                         "client": scope["client"][0] if scope.get("client") else None,
                     },
                 )

@@ -10,11 +10,9 @@ import logging
 import resource
 import socket
 import sys
-from collections.abc import Iterator
 from typing import Any, Self
 
 import h11
-import uvicorn
 from loupe.errors import LoupeError
 from loupe.translation import sentence
 from starlette.types import ASGIApp
@@ -25,6 +23,7 @@ from gateway.envelope import MAX_HEAD_BYTES, SECURITY_HEADERS
 from gateway.events import Streams
 from gateway.problems import HeadTooLarge, MalformedRequest, http_status, problem_response
 from gateway.settings import HttpSettings
+from services.kit.http_serving import ServingApp, address_of
 from services.kit.limits import exhausted
 
 _log = logging.getLogger(__name__)
@@ -51,60 +50,29 @@ class HttpServer:
     ) -> None:
         self._streams = streams
         self._listen = listen
-        self._server = _Server(
-            uvicorn.Config(
-                app,
-                http=_protocol(http),
-                h11_max_incomplete_event_size=MAX_HEAD_BYTES,
-                **http.uvicorn_options(),
-                ws="none",
-                lifespan="off",
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                timeout_keep_alive=_KEEPALIVE_S,
-                # uvicorn counts in whole seconds.
-                timeout_graceful_shutdown=max(1, round(grace_s)),
-            )
+        self._server = ServingApp(
+            app,
+            http=_protocol(http),
+            h11_max_incomplete_event_size=MAX_HEAD_BYTES,
+            **http.uvicorn_options(),
+            timeout_keep_alive=_KEEPALIVE_S,
+            # uvicorn counts in whole seconds.
+            timeout_graceful_shutdown=max(1, round(grace_s)),
         )
-        self._serving: asyncio.Task[None] | None = None
         self.port = 0
 
     async def __aenter__(self) -> Self:
         _allow_many_connections()
         listener = _bind(self._listen)
         self.port = listener.getsockname()[1]
-        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]), name="http server")
-        ready = asyncio.create_task(self._server.ready.wait())
-        await asyncio.wait({self._serving, ready}, return_when=asyncio.FIRST_COMPLETED)
-        ready.cancel()
-        if self._serving.done():
-            self._serving.result()
+        await self._server.start(listener)
         _log.info("serving", extra={"address": self._listen, "port": self.port})
         return self
 
     async def __aexit__(self, *_: object) -> None:
         # Streams do not end by themselves: uvicorn would wait the whole grace period for them.
         self._streams.drain()
-        self._server.should_exit = True
-        if self._serving is not None:
-            await self._serving
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's server without signal handlers, which the process has, and with an event for readiness."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        self.ready.set()
+        await self._server.stop()
 
 
 def _protocol(http: HttpSettings) -> type[H11Protocol]:
@@ -233,9 +201,7 @@ def _allow_many_connections() -> None:
 
 
 def _bind(listen: str) -> socket.socket:
-    host, _, port = listen.rpartition(":")
-    host = host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    family, host, port = address_of(listen)
     listener = socket.socket(family, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -243,7 +209,7 @@ def _bind(listen: str) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNREAD_S * 1000)
-        listener.bind((host, int(port)))
+        listener.bind((host, port))
         listener.listen(_BACKLOG)
         listener.setblocking(False)
     except BaseException:

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from ssl import CERT_REQUIRED
 from typing import Any
+from urllib.parse import urlsplit
 
 from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
 
+from services.kit.http_serving import address_of
 from services.kit.limits import check_positive, check_proxies, proxies_setting
+from services.kit.operations import OperationsSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,13 +79,31 @@ class Settings:
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
     scheduler_address: str = setting("LOUPE_SCHEDULER_ADDRESS", doc="host:port of the scheduler")
     evaluator_address: str = setting("LOUPE_EVALUATOR_ADDRESS", doc="host:port of the evaluator")
-    picture_origin: str = setting(
+    public_store: str = setting(
+        "LOUPE_S3_PUBLIC_ENDPOINT",
+        default="",
+        doc="As of the servers, whose links lead there: the console's pages may use those",
+    )
+    store: str = setting(
         "LOUPE_S3_ENDPOINT",
         default="",
         doc="host:port of the object storage that pictures come from; the console's pages may show those",
     )
+    objects: str = setting(
+        "LOUPE_GATEWAY_OBJECTS",
+        default="",
+        doc="http:// URL of the bucket, for an object store that only the gateway reaches: it passes on "
+        "links that name itself (LOUPE_S3_PUBLIC_ENDPOINT of the servers); empty: links lead to the store",
+    )
+    public_url: str = setting(
+        "LOUPE_GATEWAY_PUBLIC_URL",
+        default="",
+        doc="Where browsers open the console; another name of this host is sent there, because the links to "
+        "objects lead there. Empty: the console answers under every name",
+    )
     tls: TlsSettings
     http: HttpSettings
+    operations: OperationsSettings
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="Least level that is logged")
     deadline_s: float = setting(
         "LOUPE_GATEWAY_DEADLINE_S", default=30.0, doc="How long a request may take, streams apart"
@@ -113,9 +134,18 @@ class Settings:
             LOUPE_GATEWAY_MAX_STREAMS_PER_PRINCIPAL=self.max_streams_per_principal,
             LOUPE_STREAM_CHECK_S=self.stream_check_s,
         )
-        host, _, port = self.listen.rpartition(":")
-        if not host or not port.isdecimal():
-            raise ValueError(f"LOUPE_LISTEN must be host:port, not {self.listen!r}")
+        try:
+            address_of(self.listen)
+        except ValueError as error:
+            raise ValueError(f"LOUPE_LISTEN {error}") from None
+        objects = urlsplit(self.objects)
+        if self.objects and not (objects.scheme == "http" and objects.hostname and objects.path.strip("/")):
+            raise ValueError("LOUPE_GATEWAY_OBJECTS must be http://host:port/bucket")
+
+    @property
+    def picture_origin(self) -> str:
+        """From where the console's pages may load pictures, and where they may send uploads."""
+        return self.public_store or self.store
 
     @property
     def addresses(self) -> dict[str, str]:

@@ -14,10 +14,11 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from gateway import pages
 
@@ -41,8 +42,9 @@ class _File:
 class Console:
     """The built console, or a page with the instructions to build it."""
 
-    def __init__(self, folder: Path = DIST, picture_origin: str = "") -> None:
+    def __init__(self, folder: Path = DIST, picture_origin: str = "", public_url: str = "") -> None:
         self._folder = folder
+        self._public_url = public_url.rstrip("/")
         self._picture_origin = picture_origin
         self._files: Mapping[str, _File] = {}
         self._builds: deque[Mapping[str, _File]] = deque(maxlen=_KEPT_BUILDS)
@@ -59,6 +61,9 @@ class Console:
         # A program that mistyped a path gets a problem, not a page.
         if "." in name.rpartition("/")[2] or "text/html" not in request.headers.get("accept", ""):
             raise HTTPException(404)
+        if self._public_url and request.headers.get("host") != urlsplit(self._public_url).netloc:
+            # The links of its pictures name the public host, and its policy allows no other.
+            return RedirectResponse(f"{self._public_url}{request.url.path}", 307)
         index = self._files.get(_INDEX)
         if index is None:
             return pages.unbuilt()

@@ -25,8 +25,11 @@ from loupe.text import as_utf8, encodable
 # The module of each command and its line in `loupe --help`: importing all of them takes a second.
 COMMANDS: dict[str, tuple[str, str]] = {
     "up": ("loupe.commands.stack:up", "Start the embedded stack with all services."),
+    "scale": ("loupe.commands.stack:scale", "Change the number of workers of a stack, while it runs."),
     "down": ("loupe.commands.stack:down", "Stop the embedded stack."),
     "status": ("loupe.commands.stack:status", "Show what runs, where, and how it is."),
+    "backup": ("loupe.commands.backup:backup", "Back up the stack, or check a backup."),
+    "restore": ("loupe.commands.backup:restore", "Make a data folder of a backup."),
     "system": ("loupe.commands.system:system", "Show servers and versions, workers, and what waits."),
     "check": ("loupe.commands.check:check", "Compare what rows name with what is stored."),
     "demo": ("loupe.commands.demo:demo", "Run the main job once, from images to a tested version."),
@@ -80,6 +83,9 @@ _EXTRAS: dict[str, Extra] = {
     "up": STACK,
     "down": STACK,
     "status": STACK,
+    "scale": STACK,
+    "backup": STACK,
+    "restore": STACK,
     "service-tokens": STACK,
     "demo": STACK,
     "sample": SAMPLE,

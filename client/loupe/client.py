@@ -82,7 +82,7 @@ class AsyncLoupe:
 
     def __init__(self, profile: Profile) -> None:
         self.profile = profile
-        credentials = profile.tls.channel_credentials()
+        credentials = profile.channel_credentials()
         self._registry, self._scheduler, self._evaluator = (
             connect(address, lambda: profile.token, credentials=credentials)
             for address in (profile.registry_address, profile.scheduler_address, profile.evaluator_address)
@@ -121,6 +121,10 @@ class AsyncLoupe:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
+    def linked(self, url: str, what: str) -> AsyncIterator[bytes]:
+        """Download a link, a part at a time. Unavailable if the object store does not deliver all of it."""
+        return linked(url, what, authority=self.profile.authority)
+
     async def close(self) -> None:
         """Close the channels."""
         await asyncio.gather(self._registry.close(), self._scheduler.close(), self._evaluator.close())
@@ -138,7 +142,7 @@ class AsyncLoupe:
 
         May be interrupted and repeated: what is already there is neither uploaded nor listed again.
         """
-        result = await SampleImport(self.datasets, on_progress).run(
+        result = await SampleImport(self.datasets, on_progress, self.profile.authority).run(
             listing, dataset=names.resource("datasets", dataset), path=path, description=description
         )
         return await keep_report(self.datasets, listing, result)
@@ -290,7 +294,7 @@ class AsyncLoupe:
     async def contact_sheet(self, task: str) -> bytes:
         """A JPEG of what augmentation does to some of a training's samples; NotFound while there is none."""
         link = await self.tasks.LinkContactSheet(task_service_pb2.LinkContactSheetRequest(name=task))
-        return b"".join([part async for part in linked(link.url, f"the contact sheet of {task}")])
+        return b"".join([part async for part in self.linked(link.url, f"the contact sheet of {task}")])
 
     async def completed(self, task: str) -> None:
         """Wait for a task's end; FailedPrecondition if it did not come to its result."""

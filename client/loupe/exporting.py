@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from loupe.errors import NotFound
 from loupe.registry.v1 import model_pb2, model_service_pb2
-from loupe.saving import linked, save_bytes, saved_at
+from loupe.saving import save_bytes, saved_at
 from loupe.scheduler.v1 import task_service_pb2
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ async def export_version(  # noqa: PLR0913 -- all but three have defaults
 
     async def counted() -> AsyncIterator[bytes]:
         done = 0
-        async for part in linked(link.url, link.file_name):
+        async for part in client.linked(link.url, link.file_name):
             done += len(part)
             on_bytes(done, link.package.size_bytes)
             yield part

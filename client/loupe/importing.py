@@ -200,12 +200,14 @@ class SampleImport:
         self,
         datasets: "dataset_service_pb2_grpc.DatasetServiceAsyncStub",
         on_progress: Callable[[ImportProgress], None],
+        authority: str = "",
     ) -> None:
         self._datasets = datasets
         self._on_progress = on_progress
         self._bits = 0
         self._http = urllib3.PoolManager(
             maxsize=_THREADS,
+            ca_certs=authority or None,
             retries=urllib3.Retry(
                 total=5, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504), allowed_methods=None
             ),

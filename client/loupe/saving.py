@@ -56,12 +56,14 @@ def saved_at(file: Path) -> Path:
     raise Refused(f"{file} is no regular file; name a file, or one that is not there yet")
 
 
-async def linked(url: str, what: str) -> AsyncIterator[bytes]:
-    """Download a link, a part at a time. Unavailable if the object store does not deliver all of it."""
+async def linked(url: str, what: str, *, authority: str = "") -> AsyncIterator[bytes]:
+    """Download a link, a part at a time. Unavailable if the object store does not deliver all of it.
+
+    `authority` is a PEM file by which its certificate is checked, instead of those that this machine knows.
+    """
+    pool = urllib3.PoolManager(ca_certs=authority or None)
     try:
-        answer = await asyncio.to_thread(
-            urllib3.request, "GET", url, timeout=_TIMEOUT_S, preload_content=False
-        )
+        answer = await asyncio.to_thread(pool.request, "GET", url, timeout=_TIMEOUT_S, preload_content=False)
         try:
             if answer.status != 200:
                 raise Unavailable(f"the object store answers {answer.status} for {what}")

@@ -12,6 +12,8 @@
 
 Types: str, int, float, bool, Path, an Enum of strings, `tuple[T, ...]` (comma separated), and `T | None`
 (absent or empty is None). The message of a ValueError from `__post_init__` is added to the faults.
+
+A secret may be in a file that `<name>_FILE` names instead, without the line end at its end.
 """
 
 import dataclasses
@@ -109,20 +111,15 @@ def _load(cls: type[T], environ: Mapping[str, str], faults: list[str]) -> T | No
                 raise TypeError(f"{cls.__name__}.{field.name} is neither a setting nor a group of settings")
             values[field.name] = _load(typing.cast("type[object]", kind), environ, faults)
             continue
-        text = environ.get(declaration.name)
-        if text is None or (text == "" and kind is not str):
-            if field.default is not dataclasses.MISSING:
-                continue
-            if _allows_none(kind):
-                values[field.name] = None
-                continue
-            faults.append(f"{declaration.name} is not set ({declaration.doc})")
-            continue
         try:
-            values[field.name] = _parse(kind, text)
+            text = _given(declaration, environ)
+            if text or (text == "" and kind is str):
+                values[field.name] = _parsed(declaration, kind, text)
+            elif field.default is dataclasses.MISSING:
+                _require_optional(declaration, kind)
+                values[field.name] = None
         except ValueError as error:
-            shown = "" if declaration.secret else f", not {text!r}"
-            faults.append(f"{declaration.name} must be {error}{shown}")
+            faults.append(str(error))
     if len(faults) > before:
         return None
     try:
@@ -130,6 +127,40 @@ def _load(cls: type[T], environ: Mapping[str, str], faults: list[str]) -> T | No
     except ValueError as error:
         faults.append(str(error))
         return None
+
+
+def file_variable(name: str) -> str:
+    """The variable that names the file of a secret setting."""
+    return f"{name}_FILE"
+
+
+def _given(declaration: _Declaration, environ: Mapping[str, str]) -> str | None:
+    """The text of a setting, or None; ValueError if it cannot be had from its file."""
+    text = environ.get(declaration.name)
+    variable = file_variable(declaration.name)
+    file = environ.get(variable) if declaration.secret else None
+    if not file:
+        return text
+    if text is not None:
+        raise ValueError(f"{declaration.name} and {variable} are both set; unset one of them")
+    try:
+        return Path(file).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ValueError(f"{variable}={file} cannot be read: {why}") from None
+
+
+def _parsed(declaration: _Declaration, kind: Any, text: str) -> object:  # noqa: ANN401 -- a type expression
+    try:
+        return _parse(kind, text)
+    except ValueError as error:
+        shown = "" if declaration.secret else f", not {text!r}"
+        raise ValueError(f"{declaration.name} must be {error}{shown}") from None
+
+
+def _require_optional(declaration: _Declaration, kind: Any) -> None:  # noqa: ANN401 -- a type expression
+    if not _allows_none(kind):
+        raise ValueError(f"{declaration.name} is not set ({declaration.doc})")
 
 
 def _allows_none(kind: Any) -> bool:  # noqa: ANN401 -- a type expression has no type of its own

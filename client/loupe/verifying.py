@@ -10,7 +10,7 @@ from loupe.errors import NotFound
 from loupe.failures import Refused
 from loupe.language import translated
 from loupe.registry.v1 import model_pb2, model_service_pb2
-from loupe.saving import linked, save_bytes
+from loupe.saving import save_bytes
 from loupe.signatures import BadSignature, PublicKeys, Signed, is_signed
 from loupe.unpacking import CONFIG, Contents, NotAPackage, config_faults, copy
 
@@ -87,7 +87,7 @@ async def candidate(
         return Candidate(contents.folder, version, is_on_record=False, signed=signed)
     if contents.sha256 == link.package.sha256:
         return Candidate(contents.folder, version, is_on_record=True, is_released_file=True, signed=signed)
-    recorded = await _downloaded(link, folder)
+    recorded = await _downloaded(client, link, folder)
     unlike = [name for name in contents.files if contents.files[name] != recorded.files[name]]
     differences = [
         f"{name} has SHA-256 {contents.files[name]}, the registry's {recorded.files[name]}"
@@ -132,7 +132,9 @@ async def _record(client: "AsyncLoupe", version: str) -> model_service_pb2.LinkP
     return link
 
 
-async def _downloaded(link: model_service_pb2.LinkPackageResponse, folder: Path) -> Contents:
+async def _downloaded(
+    client: "AsyncLoupe", link: model_service_pb2.LinkPackageResponse, folder: Path
+) -> Contents:
     zipped = folder / "recorded.zip"
-    await save_bytes(zipped, linked(link.url, link.file_name), sha256=link.package.sha256)
+    await save_bytes(zipped, client.linked(link.url, link.file_name), sha256=link.package.sha256)
     return await asyncio.to_thread(copy, zipped, folder / "recorded")

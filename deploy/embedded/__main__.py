@@ -17,8 +17,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument(
         "--data-dir", type=Path, default=Path(".loupe"), help="folder of everything kept (.loupe)"
     )
-    parser.add_argument("--trainers", type=int, default=1, help="training workers (1)")
-    parser.add_argument("--evaluators", type=int, default=1, help="evaluation workers (1)")
+    parser.add_argument("--trainers", type=int, help="training workers (as before; 1)")
+    parser.add_argument("--evaluators", type=int, help="evaluation workers (as before; 1)")
     parser.add_argument(
         "--servers-only",
         action="store_true",

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from deploy.embedded import credentials, ports
@@ -23,10 +23,17 @@ class DataFolder:
         self.credentials_file = self.root / "credentials.json"
         self.client_file = self.root / "client.json"
         self.state_file = self.root / "stack.json"
+        self.network_file = self.root / "network.json"
+        self.workers_file = self.root / "workers.json"
         self.lock_file = self.root / "supervisor.lock"
         self.service_tokens = self.root / "service-tokens"
         self.logs = self.root / "logs"
         self.cache = self.root / "cache"
+        self.last_backup = self.root / "last-backup.json"
+        self.dumps = self.root / "dumps"
+        """Of the database, from before its tables were changed."""
+        self.half_restored = self.root / "RESTORING"
+        """There as long as a backup is being restored into the folder."""
 
     def create(self) -> None:
         """Make the folder; only its owner may look inside."""
@@ -52,17 +59,22 @@ class DataFolder:
         """The secrets, made at the first call."""
         return credentials.load_or_create(self.credentials_file)
 
-    def assign_ports(self, names: Iterable[str], holding: contextlib.ExitStack) -> dict[str, int]:
-        """Ports for this run, those of the last one where they are free; kept until `holding` is closed."""
+    def assign_ports(
+        self, names: Iterable[str], holding: contextlib.ExitStack, *, at: Mapping[str, str]
+    ) -> dict[str, int]:
+        """Ports for this run, those of the last one where they are free; kept until `holding` is closed.
+
+        `at` names the addresses of those that are not opened at 127.0.0.1.
+        """
         last = read_state(self.state_file)
         if last is None:
-            return ports.assign(names, {}, holding)
+            return ports.assign(names, {}, holding, at=at)
         if last.state is not State.STOPPED:
             # The last supervisor was killed; its processes end in a moment and free their ports.
             deadline = time.monotonic() + _DYING_PATIENCE_S
             while not all(map(ports.is_free, last.ports.values())) and time.monotonic() < deadline:
                 time.sleep(0.02)
-        return ports.assign(names, last.ports, holding)
+        return ports.assign(names, last.ports, holding, at=at)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:

@@ -3,17 +3,18 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from deploy.embedded import signing_keys
 from deploy.embedded.nats import EVENT_RIGHTS
-from deploy.embedded.ports import HOST, SERVICE_PORTS
+from deploy.embedded.ports import HOST, PUBLIC_PORTS, SERVICE_PORTS
 from deploy.embedded.process import Launch, ProcessSpec
 from deploy.embedded.readiness import answers_http, serves_grpc
 from deploy.embedded.servers import Plan
 from deploy.embedded.settings import Durability
+from deploy.embedded.workers import Workers
 from services.kit import machine
 
 # Variables that the stack sets for each process; values in the user's shell are not passed on.
@@ -23,25 +24,18 @@ _SET_BY_STACK = (
         "LOUPE_NATS_",
         "LOUPE_STREAM_REPLICAS",
         "LOUPE_S3_",
+        "LOUPE_GATEWAY_OBJECTS",
         # Both the folder, and the one token that was before it.
         "LOUPE_SERVICE_TOKEN",
         "LOUPE_BOOTSTRAP_ADMIN_TOKEN",
     ),
     # The processes talk to each other on loopback only, without TLS.
-    *("LOUPE_TLS_", "LOUPE_HTTPS_"),
-    "LOUPE_SIGNING_",
+    *("LOUPE_TLS_", "LOUPE_HTTPS_", "LOUPE_PUBLIC_", "LOUPE_GATEWAY_PUBLIC_URL"),
+    *("LOUPE_SIGNING_", "LOUPE_WATCHED_FOLDER", "LOUPE_OPERATIONS_"),
     *("LOUPE_TOKEN", "LOUPE_LISTEN", "LOUPE_WORKER", "LOUPE_CACHE_DIR"),
     *(f"LOUPE_{service.upper()}_ADDRESS" for service in SERVICE_PORTS),
 )
 _SERVERS = ("postgres", "nats", "seaweed")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Workers:
-    """The number of workers of each kind."""
-
-    trainers: int = 1
-    evaluators: int = 1
 
 
 def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
@@ -63,31 +57,69 @@ def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
     private = {"LOUPE_SIGNING_KEY": str(keys.private)}
     cores = ("registry", "scheduler", "evaluator")
     return (
-        _server(plan, "registry", after=_SERVERS, settings={**stores("registry"), **bootstrap, **public}),
-        _server(plan, "scheduler", after=("registry",), settings=stores("scheduler")),
+        replace(
+            _server(plan, "registry", after=_SERVERS, settings={**stores("registry"), **bootstrap, **public}),
+            # It starts before all others that change tables.
+            before_start=partial(_dump, plan),
+        ),
+        _server(
+            plan,
+            "scheduler",
+            after=("registry",),
+            settings={**stores("scheduler"), "LOUPE_WATCHED_FOLDER": str(plan.folder.root)},
+        ),
         _server(plan, "evaluator", after=("registry",), settings=stores("evaluator")),
         _gateway(plan, after=cores),
         *(
             _worker(
                 plan,
-                f"trainer-{number}",
+                name,
                 "services.trainer",
                 after=cores,
                 settings={**settings, **_objects(plan, "trainer")},
             )
-            for number in range(1, workers.trainers + 1)
+            for name in _trainers(workers)
         ),
         *(
             _worker(
                 plan,
-                f"evaluator-worker-{number}",
+                name,
                 "services.evaluator.worker",
                 after=cores,
                 settings={**settings, **_objects(plan, "evaluator-worker"), **private},
             )
-            for number in range(1, workers.evaluators + 1)
+            for name in _evaluators(workers)
         ),
     )
+
+
+def monitoring_ports(workers: Workers) -> tuple[str, ...]:
+    """The names of the ports at which the processes answer probes and tell their metrics."""
+    processes = (*SERVICE_PORTS, *_trainers(workers), *_evaluators(workers))
+    return tuple(_monitoring_port(process) for process in processes)
+
+
+def worker_names(workers: Workers) -> tuple[str, ...]:
+    """The processes of the workers."""
+    return (*_trainers(workers), *_evaluators(workers))
+
+
+def _trainers(workers: Workers) -> list[str]:
+    return [f"trainer-{number}" for number in range(1, workers.trainers + 1)]
+
+
+def _evaluators(workers: Workers) -> list[str]:
+    return [f"evaluator-worker-{number}" for number in range(1, workers.evaluators + 1)]
+
+
+def _monitoring_port(process: str) -> str:
+    return f"{process}-monitoring"
+
+
+def _monitored(plan: Plan, process: str) -> str | None:
+    """Where the process answers; None in a stack that has no port for it."""
+    port = plan.ports.get(_monitoring_port(process))
+    return None if port is None else f"{HOST}:{port}"
 
 
 def _addresses(plan: Plan) -> dict[str, str]:
@@ -129,28 +161,63 @@ def _server(plan: Plan, name: str, *, after: tuple[str, ...], settings: Mapping[
             _python,
             plan,
             f"services.{name}",
+            name,
             # The gateway tells where its callers are; nobody else on this machine reaches many addresses.
-            {**settings, "LOUPE_LISTEN": address, "LOUPE_TRUSTED_PROXIES": HOST},
+            {
+                **settings,
+                **_public(plan, name),
+                "LOUPE_LISTEN": address,
+                "LOUPE_TRUSTED_PROXIES": HOST,
+            },
         ),
         probe=partial(serves_grpc, HOST, port),
         address=address,
+        monitoring=_monitored(plan, name),
         after=after,
     )
 
 
-def _gateway(plan: Plan, *, after: tuple[str, ...]) -> ProcessSpec:
-    port = plan.ports["gateway"]
-    address = f"{HOST}:{port}"
-    settings = {
-        **_addresses(plan),
-        # Its pages may show pictures from there.
-        "LOUPE_S3_ENDPOINT": plan.seaweed.address,
+def _dump(plan: Plan) -> None:
+    """Dump the database if this version changes its tables."""
+    # Imports the services' storage, which `loupe status` should not wait for.
+    from deploy.backup.dumps import dump_before_migration  # noqa: PLC0415
+
+    dump_before_migration(plan.postgres, plan.folder.dumps)
+
+
+def _public(plan: Plan, name: str) -> dict[str, str]:
+    """A second port of a service, for other machines, and links to objects that lead to the gateway."""
+    network = plan.network
+    if not network.is_open:
+        return {}
+    secured = {"LOUPE_PUBLIC_CERTIFICATE": network.certificate, "LOUPE_PUBLIC_KEY": network.key}
+    return {
+        "LOUPE_PUBLIC_LISTEN": f"{network.bind}:{plan.ports[PUBLIC_PORTS[name]]}",
+        "LOUPE_S3_PUBLIC_ENDPOINT": network.url(plan.ports["gateway"]),
+        **(secured if network.certificate else {}),
     }
+
+
+def _gateway(plan: Plan, *, after: tuple[str, ...]) -> ProcessSpec:
+    port, network = plan.ports["gateway"], plan.network
+    address = f"{network.bind}:{port}"
+    settings = _addresses(plan)
+    if network.is_open:
+        settings |= {
+            "LOUPE_GATEWAY_OBJECTS": f"http://{plan.seaweed.address}/{plan.seaweed.settings.bucket}",
+            "LOUPE_GATEWAY_PUBLIC_URL": network.url(port),
+        }
+    else:
+        # Its pages may show pictures from there.
+        settings["LOUPE_S3_ENDPOINT"] = plan.seaweed.address
+    if network.certificate:
+        settings |= {"LOUPE_HTTPS_CERTIFICATE": network.certificate, "LOUPE_HTTPS_KEY": network.key}
     return ProcessSpec(
         name="gateway",
-        prepare=partial(_python, plan, "gateway", {**settings, "LOUPE_LISTEN": address}),
-        probe=partial(answers_http, HOST, port, "/healthz"),
+        prepare=partial(_python, plan, "gateway", "gateway", {**settings, "LOUPE_LISTEN": address}),
+        probe=partial(answers_http, network.probed_at, port, "/healthz", tls=bool(network.certificate)),
         address=address,
+        monitoring=_monitored(plan, "gateway"),
         after=after,
     )
 
@@ -165,6 +232,7 @@ def _worker(
             _python,
             plan,
             module,
+            name,
             {
                 **settings,
                 **_worker_capacity(),
@@ -172,19 +240,23 @@ def _worker(
                 "LOUPE_CACHE_DIR": str(plan.folder.cache),
             },
         ),
+        monitoring=_monitored(plan, name),
         after=after,
         # Long enough for its child to write a checkpoint, and for that to be stored.
         stop_timeout_s=20.0,
     )
 
 
-def _python(plan: Plan, module: str, settings: Mapping[str, str]) -> Launch:
+def _python(plan: Plan, module: str, name: str, settings: Mapping[str, str]) -> Launch:
     plan.folder.cache.mkdir(mode=0o700, exist_ok=True)
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_SET_BY_STACK)}
+    inherited = {
+        variable: value for variable, value in os.environ.items() if not variable.startswith(_SET_BY_STACK)
+    }
+    monitoring = {"LOUPE_OPERATIONS_LISTEN": _monitored(plan, name) or ""}
     return Launch(
         command=(sys.executable, "-m", module),
         # The user's environment first: log level, lease, compute resource and OpenTelemetry are set there.
-        environment={**inherited, **import_path(), "PYTHONUNBUFFERED": "1", **settings},
+        environment={**inherited, **import_path(), "PYTHONUNBUFFERED": "1", **monitoring, **settings},
         working_directory=plan.folder.root,
     )
 

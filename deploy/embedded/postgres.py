@@ -15,17 +15,21 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from types import MappingProxyType
 
 import asyncpg
 
 from deploy.embedded.credentials import Credentials
 from deploy.embedded.errors import ServerUnusable
 from deploy.embedded.ports import HOST
+from deploy.embedded.postgres_upgrade import Upgrader
 from deploy.embedded.process import OWN_ACCOUNT, Account, Launch, ProcessSpec, command_line, is_alive
-from deploy.embedded.programs import POSTGRES_WHEEL, postgres_programs, postgres_wheel
+from deploy.embedded.programs import POSTGRES_WHEEL, postgres_installs, postgres_programs, postgres_wheel
 from deploy.embedded.settings import ProgramCheck
 
 SUPERUSER = "postgres"
@@ -35,6 +39,8 @@ DATABASE = "loupe"
 _STATE_ROOT = Path("/var/lib/loupe")
 _UNPRIVILEGED_USERS = ("loupe", "postgres", "nobody")
 _ORPHAN_PATIENCE_S = 15.0
+_OWNER = "owner"
+"""In a database that a link leads to: the link of the stack that it belongs to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +57,19 @@ def outside_folder(stack_id: str) -> Path:
     return _STATE_ROOT / stack_id / "postgres"
 
 
-def _run_under(account: Account, *command: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def _run_under(
+    account: Account,
+    *command: str,
+    cwd: Path | None = None,
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*account.prefix, *command],
         check=False,
         capture_output=True,
         text=True,
         cwd=cwd,
-        env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+        env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC", **environment},
         stdin=subprocess.DEVNULL,
         user=account.uid,
         group=account.gid,
@@ -102,6 +113,8 @@ class Postgres:
     `durable=False` is for tests: what was committed survives kill -9, not a power loss.
     """
 
+    _locale = ("--locale-provider=builtin", "--locale=C.UTF-8")
+
     def __init__(  # noqa: PLR0913 - each has a name
         self,
         folder: Path,
@@ -134,6 +147,11 @@ class Postgres:
         """SQLAlchemy's URL of another database of this server, as the role `loupe`."""
         return f"postgresql+asyncpg://{ROLE}:{self._credentials.postgres_password}@{self.address}/{database}"
 
+    @property
+    def password(self) -> str:
+        """Of the role `loupe`."""
+        return self._credentials.postgres_password
+
     def spec(self) -> ProcessSpec:
         """The server as the supervisor runs it."""
         return ProcessSpec(
@@ -153,7 +171,8 @@ class Postgres:
         data = place.state / "data"
         if data.exists():
             self._clear_stale_pid(data)
-        else:
+        self._upgrader(place).upgrade()
+        if not data.exists():
             self._initialise(place, data)
         settings = {
             "listen_addresses": HOST,
@@ -195,6 +214,17 @@ class Postgres:
         await self._ensure_database(database)
         return self.database_url(database)
 
+    async def replace_database(self, database: str, by: str) -> None:
+        """Put the database `by` in the place of another, which is removed with everybody connected to it."""
+        connection = await self._connect_as_superuser()
+        try:
+            async with connection.transaction():
+                await connection.execute(f'ALTER DATABASE "{database}" RENAME TO "{database}_replaced"')
+                await connection.execute(f'ALTER DATABASE "{by}" RENAME TO "{database}"')
+        finally:
+            await connection.close()
+        await self.drop_database(f"{database}_replaced")
+
     async def drop_database(self, database: str) -> None:
         """Remove a database with everybody connected to it."""
         connection = await self._connect_as_superuser()
@@ -235,6 +265,31 @@ class Postgres:
         return self._placement
 
     def _find_place(self) -> _Placement:
+        self._refuse_a_link_of_another()
+        placement = self._usable_place()
+        if self._folder.is_symlink():
+            (self._folder / _OWNER).write_text(f"{self._folder}\n")
+        return placement
+
+    def _refuse_a_link_of_another(self) -> None:
+        """ServerUnusable where the folder is a link to the database of another data folder, which is there.
+
+        A copy of a data folder keeps the link. Two stacks on one database would end each other's server.
+        """
+        if not self._folder.is_symlink():
+            return
+        try:
+            owner = Path((self._folder / _OWNER).read_text().rstrip("\n"))
+        except OSError:
+            return  # of an earlier release, or nothing is there yet
+        if owner != self._folder and owner.is_symlink() and owner.resolve() == self._folder.resolve():
+            raise ServerUnusable(
+                f"{self._folder} is a link to {self._folder.resolve()}, the database of the stack in "
+                f"{owner.parent}: the data folder was copied without its database. Stop that stack, remove "
+                f"the link, and copy {self._folder.resolve()} to {self._folder}"
+            )
+
+    def _usable_place(self) -> _Placement:
         wheel = postgres_wheel()
         programs = postgres_programs(wheel, self._programs)
         outside = outside_folder(self._credentials.stack_id)
@@ -281,32 +336,47 @@ class Postgres:
         """Run `initdb` in a temporary folder and rename it when it is complete."""
         for leftover in place.state.glob("initdb-*"):
             shutil.rmtree(leftover)
-        temporary = Path(tempfile.mkdtemp(prefix="initdb-", dir=place.state))
-        password_file = temporary / "password"
+        temporary = _make_folder(place.account, "initdb-", place.state)
+        try:
+            self._initdb(place, temporary / "data")
+            (temporary / "data").rename(data)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def _initdb(self, place: _Placement, data: Path, more: tuple[str, ...] = ()) -> None:
+        """Make a cluster in a folder of the account's own."""
+        password_file = data.with_name("password")
         password_file.touch(mode=0o600)
         password_file.write_text(self._credentials.postgres_superuser_password + "\n")
-        if place.account.uid is not None and place.account.gid is not None:
-            for path in (password_file, temporary):
-                os.chown(path, place.account.uid, place.account.gid)
+        _give(password_file, place.account)
         done = _run_under(
             place.account,
             str(place.programs / "initdb"),
-            f"--pgdata={temporary / 'data'}",
+            f"--pgdata={data}",
             f"--username={SUPERUSER}",
             f"--pwfile={password_file}",
             "--auth=scram-sha-256",
             "--encoding=UTF8",
-            "--locale-provider=builtin",
-            "--locale=C.UTF-8",
+            *self._locale,
             "--no-instructions",
             *(() if self._durable else ("--no-sync",)),
-            cwd=temporary,
+            *more,
+            cwd=data.parent,
         )
+        password_file.unlink()
         if done.returncode != 0:
-            shutil.rmtree(temporary, ignore_errors=True)
             raise ServerUnusable(f"initdb failed in {place.state}: {(done.stderr or done.stdout).strip()}")
-        (temporary / "data").rename(data)
-        shutil.rmtree(temporary)
+
+    def _upgrader(self, place: _Placement) -> Upgrader:
+        return Upgrader(
+            state=place.state,
+            programs=place.programs,
+            superuser=SUPERUSER,
+            password=self._credentials.postgres_superuser_password,
+            run=partial(_run_under, place.account),
+            make_folder=partial(_make_folder, place.account),
+            initialise=partial(self._initdb, place),
+        )
 
     def _clear_stale_pid(self, data: Path) -> None:
         """Remove `postmaster.pid` of a killed server; end a server that outlived its supervisor."""
@@ -331,14 +401,27 @@ class Postgres:
         pid_file.unlink(missing_ok=True)
 
 
+def _make_folder(account: Account, prefix: str, parent: Path) -> Path:
+    """A new folder that the account owns."""
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    _give(folder, account)
+    return folder
+
+
+def _give(path: Path, account: Account) -> None:
+    if account.uid is not None and account.gid is not None:
+        os.chown(path, account.uid, account.gid)
+
+
 def _copy_of_programs(wheel: Path, check: ProgramCheck) -> Path:
     """Copy the wheel's files to where every user can read them, once per release; complete or absent."""
     target = _STATE_ROOT / f"postgresql-{version(POSTGRES_WHEEL)}"
     if not target.exists():
         _STATE_ROOT.mkdir(mode=0o711, parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix="postgresql-", dir=_STATE_ROOT))
-        install = postgres_programs(wheel, check).parent
-        shutil.copytree(install, temporary / wheel.name / install.name, symlinks=True)
+        postgres_programs(wheel, check)
+        for install in postgres_installs(wheel):
+            shutil.copytree(install, temporary / wheel.name / install.name, symlinks=True)
         # The programs find their libraries by a path relative to their own.
         libraries = wheel.with_name(wheel.name + ".libs")
         if libraries.is_dir():

@@ -62,6 +62,8 @@ class ProcessSpec:
     name: str
     prepare: Callable[[], Launch]
     """Runs in a thread before every start: makes folders, removes files of a killed process. Idempotent."""
+    before_start: Callable[[], None] | None = None
+    """Runs in a thread before `prepare`: work on what other processes keep, such as a dump of their rows."""
     clear: Callable[[], None] | None = None
     """Runs in a thread after every end of the process: removes its files outside of its folder."""
     probe: Callable[[], Awaitable[bool]] | None = None
@@ -73,6 +75,8 @@ class ProcessSpec:
     """Long enough for an error of a missing module or setting to occur."""
     address: str | None = None
     """host:port where it listens, if other processes need it."""
+    monitoring: str | None = None
+    """host:port where it answers probes and tells its metrics."""
     after: tuple[str, ...] = ()
     """Names of the processes that must have been ready once before this one starts the first time."""
     stop_signal: signal.Signals = signal.SIGTERM

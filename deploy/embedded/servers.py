@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
-from deploy.embedded import service_tokens
+from deploy.embedded import network, ports, service_tokens
 from deploy.embedded.credentials import Credentials
 from deploy.embedded.data_folder import DataFolder
 from deploy.embedded.nats import Nats
-from deploy.embedded.ports import SERVER_PORTS
+from deploy.embedded.network import Network
+from deploy.embedded.ports import HOST, PUBLIC_PORTS, SERVER_PORTS, SERVICE_PORTS
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.process import ProcessSpec
 from deploy.embedded.seaweed import ObjectStoreSettings, Seaweed
@@ -38,6 +39,16 @@ class Plan:
     nats: Nats
     seaweed: Seaweed
     durability: Durability = Durability.POWER
+    network: Network = Network()  # noqa: RUF009 -- frozen
+
+    @property
+    def public_addresses(self) -> dict[str, str]:
+        """Where other machines find the services (host:port); empty if nobody but this machine does."""
+        return {
+            service: f"{self.network.public_host}:{self.ports[name]}"
+            for service, name in PUBLIC_PORTS.items()
+            if self.network.is_open and name in self.ports
+        }
 
 
 def nothing_more(_: Plan) -> Sequence[ProcessSpec]:
@@ -93,13 +104,38 @@ class EmbeddedServers:
                 started_at=time.time(),
                 ports=plan.ports,
                 addresses={
-                    name: f"127.0.0.1:{plan.ports[name]}" for name in self._port_names[len(SERVER_PORTS) :]
+                    name: f"{plan.network.probed_at if name == 'gateway' else HOST}:{plan.ports[name]}"
+                    for name in SERVICE_PORTS
+                    if name in plan.ports
                 },
+                public=plan.public_addresses,
             )
             self._write_state()
             self._supervisor.start()
             self._resources.enter_context(resources.pop_all())
         self._resources.push_async_callback(self._stop_processes)
+
+    async def have(self, more: Sequence[ProcessSpec]) -> None:
+        """Of the processes on top of the servers, start those that are missing and stop those not wanted.
+
+        Returns when the latter are gone.
+        """
+        servers = {"postgres", "nats", "seaweed"}
+        present = {process.name for process in self.supervisor.processes} - servers
+        for spec in more:
+            if spec.name not in present:
+                self.supervisor.add(spec)
+        gone = present - {spec.name for spec in more}
+        await asyncio.gather(*(self.supervisor.remove(name) for name in sorted(gone)))
+
+    def reserve(self, port_names: Sequence[str]) -> None:
+        """Choose ports for processes that come while the others run; those that have one keep it."""
+        new = [name for name in port_names if name not in self.plan.ports]
+        with contextlib.ExitStack() as taken:
+            chosen = ports.assign(new, {}, taken)
+            self._resources.enter_context(taken.pop_all())
+        self._plan = replace(self.plan, ports={**self.plan.ports, **chosen})
+        self._state = replace(self._state, ports=self._plan.ports)
 
     async def wait_ready(self, *, timeout_s: float | None = None, max_restarts: int | None = None) -> None:
         """Return when every process has been ready; see `Supervisor.wait_ready`."""
@@ -171,22 +207,29 @@ class EmbeddedServers:
     def _make_plan(self, resources: contextlib.ExitStack) -> Plan:
         root, credentials = self.folder.root, self.folder.credentials()
         service_tokens.create(self.folder.service_tokens)
-        ports = self.folder.assign_ports(self._port_names, resources)
+        chosen = network.read(self.folder.network_file)
+        network.prepare(chosen)
+        public = [PUBLIC_PORTS[name] for name in self._port_names if chosen.is_open and name in PUBLIC_PORTS]
+        names = dict.fromkeys((*self._port_names, *public))
+        assigned = self.folder.assign_ports(names, resources, at=dict.fromkeys(public, chosen.bind))
         return Plan(
             folder=self.folder,
-            ports=ports,
+            ports=assigned,
             credentials=credentials,
             postgres=Postgres(
                 root / "postgres",
-                port=ports["postgres"],
+                port=assigned["postgres"],
                 credentials=credentials,
                 durable=self._durable,
                 user_namespace_allowed=self._user_namespace_allowed,
                 programs=self._programs,
             ),
-            nats=Nats(root / "nats", port=ports["nats"], credentials=credentials, programs=self._programs),
-            seaweed=Seaweed(root / "seaweed", ports=ports, credentials=credentials, programs=self._programs),
+            nats=Nats(root / "nats", port=assigned["nats"], credentials=credentials, programs=self._programs),
+            seaweed=Seaweed(
+                root / "seaweed", ports=assigned, credentials=credentials, programs=self._programs
+            ),
             durability=self._durability,
+            network=chosen,
         )
 
     async def _stop_processes(self) -> None:

@@ -34,9 +34,19 @@ class StackSettings:
         doc="`power`: what was acknowledged survives a power loss; "
         "`process`: only the death of processes, which is faster",
     )
+    dumps_kept: int = setting(
+        "LOUPE_DUMPS_KEPT",
+        default=3,
+        doc="How many dumps of the database are kept that `loupe up` makes before a new version changes its "
+        "tables; 0 = none is made",
+    )
     programs: ProgramCheck = setting(  # noqa: RUF009 -- as above
         "LOUPE_EMBEDDED_PROGRAMS",
         default=ProgramCheck.PINNED,
         doc="`pinned`: PostgreSQL, NATS and SeaweedFS start only as the tested wheels hold them, by SHA-256; "
         "`any`: whatever is installed, for builds of your own",
     )
+
+    def __post_init__(self) -> None:
+        if self.dumps_kept < 0:
+            raise ValueError("LOUPE_DUMPS_KEPT must be at least 0")

@@ -7,30 +7,37 @@
 import asyncio
 import contextlib
 import json
+import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from loupe.settings import SettingsError, load
 
+from deploy.embedded import network, workers
 from deploy.embedded.data_folder import DataFolder
 from deploy.embedded.errors import AlreadyRunning, StackError, StartFailed
 from deploy.embedded.files import write_atomically
 from deploy.embedded.logs import bound_own_log, failure, open_log
-from deploy.embedded.loupe_processes import Workers, import_path, loupe_processes
-from deploy.embedded.ports import SERVICE_PORTS
+from deploy.embedded.loupe_processes import import_path, loupe_processes, monitoring_ports, worker_names
+from deploy.embedded.network import Network, NetworkChoice
+from deploy.embedded.ports import HOST, SERVICE_PORTS
 from deploy.embedded.process import is_alive, memory_bytes, process_tree
 from deploy.embedded.programs import require_programs
 from deploy.embedded.servers import EmbeddedServers, nothing_more
 from deploy.embedded.settings import StackSettings
 from deploy.embedded.state import ProcessState, StackState, State, read_state
+from deploy.embedded.workers import Workers
 from services.kit import child_confinement
+from services.kit.disk import is_almost_full
 
 MAX_FIRST_RESTARTS = 4
 """A process that ended more often than this before it was ever ready makes a detached `up` give up."""
@@ -40,8 +47,11 @@ SUPERVISOR = "supervisor"
 
 _POLL_INTERVAL_S = 0.05
 _LOOK_INTERVAL_S = 2.0
+_SCALE_INTERVAL_S = 0.2
 _DOWN_TIMEOUT_S = 60.0
 _DYING_PATIENCE_S = 0.15
+
+_log = logging.getLogger(__name__)
 
 OnEvent = Callable[[ProcessState], None]
 
@@ -54,6 +64,8 @@ class ProcessStatus:
     state: State
     pid: int | None
     address: str | None
+    monitoring: str | None
+    """Where it answers /livez, /readyz and /metrics; None for a server that is not Loupe's."""
     uptime_s: float | None
     """Since its last start; None if it does not run."""
     restarts: int
@@ -75,10 +87,28 @@ class StackStatus:
     supervisor_pid: int | None
     uptime_s: float | None
     addresses: dict[str, str]
-    """registry, scheduler, evaluator, gateway: host:port; empty if it does not run."""
+    """registry, scheduler, evaluator, gateway: host:port on this machine; empty if it does not run."""
+    network: Network
+    """Where other machines reach it, now or at the next start."""
+    disk_free_bytes: int | None
+    disk_total_bytes: int | None
+    """Of the disk of the data folder; None if that is not there."""
+    workers: Workers
+    """How many there shall be, now and at the next start."""
+    public: dict[str, str]
+    """The same services for other machines; empty if it does not run or is not open to them."""
     processes: tuple[ProcessStatus, ...]
+    last_backup: Mapping[str, Any] | None = None
+    """What the newest backup of the folder noted: created, place, encrypted, objects, bytes, lost."""
+    last_dump: Path | None = None
+    """The newest dump of the database from before its tables changed."""
     not_kept_from: tuple[str, ...] = ()
     """What this kernel cannot keep children of workers from, of `child_confinement.MEASURES`."""
+
+    @property
+    def disk_is_almost_full(self) -> bool:
+        """Whether no training begins for lack of room."""
+        return self.disk_total_bytes is not None and is_almost_full(self.data_dir)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,9 +134,10 @@ def up(  # noqa: PLR0913 - what the command line offers, each by name
     data_dir: Path,
     *,
     detach: bool = False,
-    trainers: int = 1,
-    evaluators: int = 1,
+    trainers: int | None = None,
+    evaluators: int | None = None,
     services: bool = True,
+    choice: NetworkChoice = NetworkChoice(),  # noqa: B008 -- frozen
     on_event: OnEvent = ignore,
     on_ready: Callable[[StackStatus], None] = lambda _: None,
     timeout_s: float = 180.0,
@@ -116,14 +147,29 @@ def up(  # noqa: PLR0913 - what the command line offers, each by name
     Detached: returns when every process is ready; StartFailed with the tail of the failing process's log
     otherwise, and nothing is left running. In the foreground: calls `on_ready`, supervises until SIGINT or
     SIGTERM, stops everything and returns; must be called from the main thread. `on_event` gets every change.
+    What `choice` says about the network, and the numbers of workers, are kept for later starts.
     """
     folder = DataFolder(data_dir)
+    chosen = choice.network(folder.root) if choice.is_made else None
     if _is_held(folder):
+        _refuse_another(folder, chosen)
         return UpResult(status=_wait_for_other(folder, timeout_s, on_event), already_running=True)
+    if folder.half_restored.exists():
+        raise StackError(
+            f"a restore into {folder.root} did not end; remove the folder, and restore the backup again"
+        )
     # A wrong setting or program is refused here, not in the log of a process that is detached.
     require_programs(_settings().programs)
+    folder.create()
+    wanted = workers.read(folder.workers_file).with_given(trainers, evaluators)
+    workers.keep(folder.workers_file, wanted)
+    if chosen is not None:
+        network.prepare(chosen)
+        network.keep(folder.network_file, chosen)
+    else:
+        network.prepare(network.read(folder.network_file))
     if detach:
-        daemon = _start_daemon(folder, trainers=trainers, evaluators=evaluators, services=services)
+        daemon = _start_daemon(folder, services=services)
         try:
             return UpResult(status=_follow(folder, timeout_s, on_event, daemon), already_running=False)
         except BaseException:
@@ -134,7 +180,6 @@ def up(  # noqa: PLR0913 - what the command line offers, each by name
         asyncio.run(
             run_until_signalled(
                 folder.root,
-                workers=Workers(trainers=trainers, evaluators=evaluators),
                 services=services,
                 on_event=on_event,
                 on_ready=on_ready,
@@ -149,7 +194,6 @@ def up(  # noqa: PLR0913 - what the command line offers, each by name
 async def run_until_signalled(
     data_dir: Path,
     *,
-    workers: Workers,
     services: bool = True,
     on_event: OnEvent = ignore,
     on_ready: Callable[[StackStatus], None] = lambda _: None,
@@ -163,10 +207,11 @@ async def run_until_signalled(
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signal_number, stop.set)
     settings = _settings()
+    kept = workers.read(DataFolder(data_dir).workers_file)
     stack = EmbeddedServers(
         data_dir,
-        more=partial(loupe_processes, workers=workers) if services else nothing_more,
-        port_names=SERVICE_PORTS if services else (),
+        more=partial(loupe_processes, workers=kept) if services else nothing_more,
+        port_names=(*SERVICE_PORTS, *monitoring_ports(kept)) if services else (),
         on_change=on_event,
         durability=settings.durability,
         programs=settings.programs,
@@ -178,6 +223,7 @@ async def run_until_signalled(
         ready = asyncio.create_task(stack.wait_ready())
         stopped = asyncio.create_task(stop.wait())
         watching = asyncio.create_task(_watch(stack.folder, stop))
+        scaling = asyncio.create_task(_scale(stack)) if services else None
         await asyncio.wait({ready, stopped}, return_when=asyncio.FIRST_COMPLETED)
         if not stop.is_set():
             await ready
@@ -185,6 +231,8 @@ async def run_until_signalled(
             await stopped
         ready.cancel()
         watching.cancel()
+        if scaling is not None:
+            scaling.cancel()
     finally:
         await stack.stop(kill=not stack.folder.is_there)
 
@@ -196,6 +244,62 @@ async def _watch(folder: DataFolder, stop: asyncio.Event) -> None:
             bound_own_log(folder.log(SUPERVISOR))
         await asyncio.sleep(_LOOK_INTERVAL_S)
     stop.set()
+
+
+async def _scale(stack: EmbeddedServers) -> None:
+    """Start and stop workers whenever `workers.json` says so."""
+    read_s = 0.0
+    while True:
+        await asyncio.sleep(_SCALE_INTERVAL_S)
+        with contextlib.suppress(OSError):
+            changed_s = stack.folder.workers_file.stat().st_mtime
+            if changed_s == read_s:
+                continue
+            read_s = changed_s
+            try:
+                kept = workers.read(stack.folder.workers_file)
+                stack.reserve(monitoring_ports(kept))
+                wanted = loupe_processes(stack.plan, workers=kept)
+            except StackError as error:
+                _log.warning("the numbers of workers stay: %s", error)
+                continue
+            await stack.have(wanted)
+
+
+def scale(
+    data_dir: Path,
+    *,
+    trainers: int | None = None,
+    evaluators: int | None = None,
+    on_event: OnEvent = ignore,
+    timeout_s: float = 180.0,
+) -> StackStatus:
+    """Change the numbers of workers, now and for later starts; returns when they are so.
+
+    A worker that goes writes a checkpoint and gives its job back, and another one goes on with it. StackError
+    if the workers do not come up in time; the numbers stay as they were told.
+    """
+    folder = DataFolder(data_dir)
+    if not folder.is_there:
+        raise StackError(f"{folder.root} is no data folder of a stack; `loupe up` makes one")
+    wanted = workers.read(folder.workers_file).with_given(trainers, evaluators)
+    workers.keep(folder.workers_file, wanted)
+    started_s = time.time()
+    deadline = time.monotonic() + timeout_s
+    seen: dict[str, ProcessState] = {}
+    while (pid := folder.supervisor_pid()) is not None:
+        stored = read_state(folder.state_file)
+        if stored is not None and stored.supervisor_pid == pid:
+            _tell_new(stored.processes, seen, on_event)
+            present = {process.name: process for process in stored.processes if _is_worker(process.name)}
+            missing = set(worker_names(wanted)) - {n for n, p in present.items() if p.state is State.READY}
+            if not missing and len(present) == wanted.trainers + wanted.evaluators:
+                break
+            if time.monotonic() > deadline:
+                late = min(missing or present.keys() - set(worker_names(wanted)))
+                raise _failure(folder, late, f"is not {'ready' if missing else 'gone'} in time", started_s)
+        time.sleep(_POLL_INTERVAL_S)
+    return status(folder.root)
 
 
 def down(data_dir: Path, *, timeout_s: float = _DOWN_TIMEOUT_S) -> bool:
@@ -238,6 +342,7 @@ def status(data_dir: Path) -> StackStatus:
             processes=() if beginning or stored is None else tuple(_stopped(p) for p in stored.processes),
         )
     tree = process_tree() if supervisor_pid is not None else {}
+    usage = shutil.disk_usage(folder.root) if folder.is_there else None
     return StackStatus(
         data_dir=folder.root,
         running=supervisor_pid is not None,
@@ -245,13 +350,33 @@ def status(data_dir: Path) -> StackStatus:
         supervisor_pid=supervisor_pid,
         uptime_s=None if supervisor_pid is None else time.time() - stored.started_at,
         addresses=dict(stored.addresses) if supervisor_pid is not None else {},
+        network=network.read(folder.network_file),
+        disk_free_bytes=None if usage is None else usage.free,
+        disk_total_bytes=None if usage is None else usage.total,
+        workers=workers.read(folder.workers_file),
+        public=dict(stored.public) if supervisor_pid is not None else {},
         processes=tuple(_process_status(folder, process, tree) for process in stored.processes),
+        last_backup=_last_backup(folder),
+        last_dump=max(folder.dumps.glob("*.dump"), default=None),
         not_kept_from=tuple(sorted(child_confinement.MEASURES - child_confinement.measures())),
     )
 
 
+def _last_backup(folder: DataFolder) -> Mapping[str, Any] | None:
+    try:
+        noted: Mapping[str, Any] = json.loads(folder.last_backup.read_text())
+    except (OSError, ValueError):
+        return None
+    return noted
+
+
 def _stopped(process: ProcessState) -> ProcessState:
-    return ProcessState(name=process.name, address=process.address, state=State.STOPPED)
+    return ProcessState(
+        name=process.name,
+        address=process.address,
+        monitoring=process.monitoring,
+        state=State.STOPPED,
+    )
 
 
 def _process_status(folder: DataFolder, process: ProcessState, tree: dict[int, list[int]]) -> ProcessStatus:
@@ -261,6 +386,7 @@ def _process_status(folder: DataFolder, process: ProcessState, tree: dict[int, l
         state=process.state,
         pid=process.pid,
         address=process.address,
+        monitoring=process.monitoring,
         uptime_s=time.time() - process.started_at if runs and process.started_at is not None else None,
         restarts=process.restarts,
         memory_bytes=None if process.pid is None else memory_bytes(process.pid, tree),
@@ -276,19 +402,20 @@ def _signal(pid: int, number: signal.Signals) -> None:
 
 def _write_client_file(stack: EmbeddedServers) -> None:
     """Write the addresses and the token for the command line; only the owner can read the file."""
-    ports = stack.plan.ports
+    ports, chosen = stack.plan.ports, stack.plan.network
     profile = {
-        **{name: f"127.0.0.1:{ports[name]}" for name in SERVICE_PORTS},
-        "gateway_url": f"http://127.0.0.1:{ports['gateway']}",
+        **{name: f"{HOST}:{ports[name]}" for name in SERVICE_PORTS},
+        **({"gateway": stack.plan.public_addresses["gateway"]} if chosen.is_open else {}),
+        "gateway_url": chosen.url(ports["gateway"]),
+        # With which the links to objects are checked.
+        **({"https_authority": chosen.certificate} if chosen.self_signed else {}),
         "nats_url": stack.nats.reader_url,
         "token": stack.credentials.admin_token,
     }
     write_atomically(stack.folder.client_file, json.dumps(profile, indent=2) + "\n", mode=0o600)
 
 
-def _start_daemon(
-    folder: DataFolder, *, trainers: int, evaluators: int, services: bool
-) -> subprocess.Popen[bytes]:
+def _start_daemon(folder: DataFolder, *, services: bool) -> subprocess.Popen[bytes]:
     folder.create()
     descriptor = open_log(folder.log(SUPERVISOR))
     try:
@@ -298,8 +425,6 @@ def _start_daemon(
                 "-m",
                 "deploy.embedded",
                 f"--data-dir={folder.root}",
-                f"--trainers={trainers}",
-                f"--evaluators={evaluators}",
                 *(() if services else ("--servers-only",)),
             ],
             stdin=subprocess.DEVNULL,
@@ -311,6 +436,15 @@ def _start_daemon(
         )
     finally:
         os.close(descriptor)
+
+
+def _refuse_another(folder: DataFolder, chosen: Network | None) -> None:
+    """StackError if the stack that runs is opened otherwise than is asked now."""
+    if chosen is not None and chosen != network.read(folder.network_file):
+        raise StackError(
+            f"the stack of {folder.root} runs, and listens where it was told to when it started; "
+            "`loupe down`, then start it so"
+        )
 
 
 def _is_held(folder: DataFolder) -> bool:
@@ -345,10 +479,8 @@ def _follow(
         stored = read_state(folder.state_file)
         if stored is not None and stored.supervisor_pid == pid:
             started_s = stored.started_at
+            _tell_new(stored.processes, seen, on_event)
             for process in stored.processes:
-                if seen.get(process.name) != process:
-                    seen[process.name] = process
-                    on_event(process)
                 if process.ready_at is None and process.restarts > MAX_FIRST_RESTARTS:
                     raise _failure(folder, process.name, f"does not come up ({process.detail})", started_s)
             if stored.state is State.READY:
@@ -359,6 +491,17 @@ def _follow(
             late = next((p.name for p in seen.values() if p.ready_at is None), SUPERVISOR)
             raise _failure(folder, late, f"is not ready after {timeout_s:g} s", started_s)
         time.sleep(_POLL_INTERVAL_S)
+
+
+def _tell_new(processes: tuple[ProcessState, ...], seen: dict[str, ProcessState], on_event: OnEvent) -> None:
+    for process in processes:
+        if seen.get(process.name) != process:
+            seen[process.name] = process
+            on_event(process)
+
+
+def _is_worker(name: str) -> bool:
+    return name.startswith(("trainer-", "evaluator-worker-"))
 
 
 def _wait_for_other(folder: DataFolder, timeout_s: float, on_event: OnEvent) -> StackStatus:

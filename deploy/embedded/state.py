@@ -29,6 +29,8 @@ class ProcessState:
     name: str
     state: State = State.PENDING
     address: str | None = None
+    monitoring: str | None = None
+    """host:port of /livez, /readyz and /metrics."""
     pid: int | None = None
     restarts: int = 0
     """Starts after the first one, since the supervisor began."""
@@ -49,7 +51,9 @@ class StackState:
     started_at: float
     ports: Mapping[str, int] = field(default_factory=dict)
     addresses: Mapping[str, str] = field(default_factory=dict)
-    """Where clients find registry, scheduler, evaluator and gateway (host:port)."""
+    """Where clients on this machine find registry, scheduler, evaluator and gateway (host:port)."""
+    public: Mapping[str, str] = field(default_factory=dict)
+    """Where those on other machines find them; empty if none does."""
     processes: tuple[ProcessState, ...] = ()
 
 

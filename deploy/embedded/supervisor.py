@@ -52,15 +52,12 @@ class Supervisor:
         self._kill = False
         self._started_s = time.time()
         self._levels = _levels(processes)
-        self._supervised = {
-            spec.name: _Supervised(
-                spec,
-                ProcessState(name=spec.name, address=spec.address),
-                Log(log_dir / f"{spec.name}.log"),
-            )
-            for level in self._levels
-            for spec in level
-        }
+        self._log_dir = log_dir
+        self._supervised = {spec.name: self._supervise(spec) for level in self._levels for spec in level}
+
+    def _supervise(self, spec: ProcessSpec) -> _Supervised:
+        state = ProcessState(name=spec.name, address=spec.address, monitoring=spec.monitoring)
+        return _Supervised(spec, state, Log(self._log_dir / f"{spec.name}.log"))
 
     @property
     def processes(self) -> tuple[ProcessState, ...]:
@@ -76,6 +73,28 @@ class Supervisor:
         self._started_s = time.time()
         for supervised in self._supervised.values():
             supervised.task = asyncio.create_task(self._keep_running(supervised), name=supervised.spec.name)
+
+    def add(self, spec: ProcessSpec) -> None:
+        """Begin to start one more process, after `start`. ValueError if one has its name."""
+        if spec.name in self._supervised:
+            raise ValueError("two processes have the same name")
+        self._levels = _levels([*(each.spec for each in self._supervised.values()), spec])
+        supervised = self._supervise(spec)
+        self._supervised[spec.name] = supervised
+        supervised.task = asyncio.create_task(self._keep_running(supervised), name=spec.name)
+
+    async def remove(self, name: str) -> None:
+        """Stop one that no other needs, as `stop` does, and forget it; ValueError if another needs it."""
+        supervised = self._supervised[name]
+        rest = [each.spec for each in self._supervised.values() if each is not supervised]
+        levels = _levels(rest)
+        supervised.stop.set()
+        if supervised.task is not None:
+            # Not `await task`: whoever gives up waiting must not end what ends the process.
+            await asyncio.wait({supervised.task})
+        if self._supervised.pop(name, None) is not None:
+            self._levels = levels
+        self._tell(supervised)
 
     async def wait_ready(self, *, timeout_s: float | None = None, max_restarts: int | None = None) -> None:
         """Return when all have been ready once; StartFailed for one that ended too often, or at the timeout.
@@ -113,6 +132,9 @@ class Supervisor:
 
     def _change(self, supervised: _Supervised, **changes: Any) -> None:  # noqa: ANN401 - fields of ProcessState
         supervised.state = replace(supervised.state, **changes)
+        self._tell(supervised)
+
+    def _tell(self, supervised: _Supervised) -> None:
         # Whoever writes it down may find the disk full: the process is looked after all the same.
         with contextlib.suppress(OSError):
             self._on_change(supervised.state)
@@ -147,6 +169,8 @@ class Supervisor:
         spec = supervised.spec
         self._change(supervised, state=State.STARTING, started_at=time.time())
         try:
+            if spec.before_start is not None:
+                await asyncio.to_thread(spec.before_start)
             launch = await asyncio.to_thread(spec.prepare)
             if supervised.stop.is_set():
                 return 0.0, ""

@@ -24,6 +24,7 @@ from services.evaluator.wire.registry import Banks, RegistryClient, mask_codes_f
 from services.identity import token_verifier
 from services.kit import telemetry
 from services.kit.about import about
+from services.kit.backlog import watch_stores
 from services.kit.checking import StorageCheck
 from services.kit.clock_watch import watch_clock
 from services.kit.database import Database
@@ -31,7 +32,9 @@ from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
+from services.kit.operations import Operations
 from services.kit.orphans import Collector
+from services.kit.retention import DEAD_LETTERS, prune
 from services.kit.retry import retry_transient
 from services.service_tokens import EVALUATOR
 from services.vision.decoders import Decoders
@@ -50,10 +53,13 @@ async def main(process: Process) -> None:
 
 async def serve(process: Process, settings: Settings) -> GrpcServer:
     """Open everything in order; the server comes last, so that it answers only when all of it works."""
-    database = await process.enter(Database(settings.database_url, "evaluator"))
+    operations = await process.enter(Operations(settings.operations, "evaluator", settings.tls))
+    database = await process.enter(Database.of("evaluator", settings.database))
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migration")
     await watch_clock(process, database.sessions, settings.clock)
-    messaging = await process.enter(await Messaging.connect(settings.nats_url, name="evaluator"))
+    messaging = await process.enter(
+        await Messaging.connect(settings.nats_url, name="evaluator", tls=settings.nats_tls)
+    )
     registry = await process.enter(
         connect(
             settings.registry_address,
@@ -67,9 +73,10 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     decoders = await process.enter(Decoders("services.evaluator.decoder", settings.decoders))
     picture_store = PictureStore(store, decoders)
     pictures = Pictures(picture_store)
-    _sweep(process, database, store, picture_store)
+    _sweep(process, database, store, picture_store, settings.retention.dead_letter_days)
     for name, consumer in consumers(messaging, database.sessions, reports).items():
         process.background(name, consumer.run)
+    watch_stores(operations, database, messaging, outbox=False)
     check = StorageCheck(database.sessions, store, messaging, objects=inventory.objects())
     samples = DrillDown(
         reports=reports,
@@ -99,12 +106,20 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             credentials=settings.tls.server_credentials(),
             observer=auditor,
             limits=settings.calls,
+            readiness=operations.readiness,
+            public=settings.public,
         )
     )
 
 
-def _sweep(process: Process, database: Database, store: ObjectStore, picture_store: PictureStore) -> None:
-    """Delete old pictures and masks that no report names, in the background."""
+def _sweep(
+    process: Process,
+    database: Database,
+    store: ObjectStore,
+    picture_store: PictureStore,
+    dead_letter_days: int,
+) -> None:
+    """Delete old pictures, masks that no report names, and old dead letters, in the background."""
 
     async def sweep_pictures() -> None:
         await picture_store.sweep(await database.sessions.time())
@@ -113,6 +128,7 @@ def _sweep(process: Process, database: Database, store: ObjectStore, picture_sto
         process.background(name, every(_SWEEP_S, lambda: retry_transient(once, what=f"sweeping {name}")))
 
     sweep("old pictures", sweep_pictures)
+    sweep("dead letters", lambda: prune(database.sessions, DEAD_LETTERS, dead_letter_days))
     sweep("orphans", Collector(database.sessions, store, FOLDERS).collect)
 
 

@@ -21,12 +21,29 @@ from opentelemetry import trace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import inbox, telemetry
+from services.kit.clock import SystemClock
 from services.kit.database import DatabaseSessions, translated
 from services.kit.messaging import Message, Messaging, message_of, named_errors
+from services.kit.metrics import SECONDS, Counter, Histogram
 from services.kit.retry import Backoff
 
 _log = logging.getLogger(__name__)
 _tracer = telemetry.tracer(__name__)
+
+_HANDLED = Counter(
+    "loupe_consumer_messages_total",
+    "messages",
+    "Messages that a consumer took: `handled`, `delayed` after a failure, or `buried` as dead letters",
+    "consumer",
+    "result",
+)
+_DELAY = Histogram(
+    "loupe_consumer_delay_seconds",
+    "seconds",
+    "The inbox's lag: how old messages are when they have been handled",
+    "consumer",
+    bounds=(*SECONDS, 60.0, 300.0, 3600.0),
+)
 
 Handler = Callable[[AsyncSession, Message], Awaitable[None]]
 
@@ -98,8 +115,7 @@ class Consumer:
                 await asyncio.sleep(min(2.0, self._backoff.delay_s(failures)))
 
     async def _ensure(self) -> None:
-        if not self._messaging.connected:
-            raise Unavailable("NATS is away", reason="MESSAGING_UNAVAILABLE")
+        await self._messaging.answers()
         with named_errors(f"consumer {self._durable}"):
             await self._messaging.jetstream.add_consumer(
                 self._stream,
@@ -146,8 +162,7 @@ class Consumer:
                 delivered = await subscription.next_msg(timeout=self._HEARTBEAT_S * 2.5)
             except nats.errors.TimeoutError:
                 # Without a heartbeat the request was lost with the server or the connection.
-                if not self._messaging.connected:
-                    raise Unavailable("NATS is away", reason="MESSAGING_UNAVAILABLE") from None
+                await self._messaging.answers()
                 return
             status = (delivered.headers or {}).get("Status")
             if status == "100":
@@ -178,6 +193,10 @@ class Consumer:
                 await self._failed(delivered, message, error)
             else:
                 await delivered.ack()
+                _HANDLED.add(consumer=self._durable, result="handled")
+                if message.published_at is not None:
+                    age = SystemClock().now() - message.published_at
+                    _DELAY.record(max(0.0, age.total_seconds()), consumer=self._durable)
 
     async def _failed(self, delivered: Any, message: Message, error: Exception) -> None:  # noqa: ANN401 -- nats-py has no types
         known_error = error if isinstance(error, LoupeError) else translated(error)
@@ -199,6 +218,7 @@ class Consumer:
             delay_s = self._backoff.delay_s(message.deliveries)
             _log.warning("handling failed; again later", extra=extra, exc_info=None if expected else error)
             await delivered.nak(delay=delay_s)
+            _HANDLED.add(consumer=self._durable, result="delayed")
             return
         _log.error("handling failed for good", extra=extra, exc_info=None if expected else error)
         async with self._sessions.begin() as session:
@@ -214,3 +234,4 @@ class Consumer:
             )
         # After the commit: a message that is terminated and not recorded is lost.
         await delivered.term()
+        _HANDLED.add(consumer=self._durable, result="buried")

@@ -32,7 +32,7 @@ from loupe.rpc.options import server_options
 from loupe.rpc.status import to_status
 from opentelemetry import trace
 
-from services.kit import telemetry
+from services.kit import tasks, telemetry
 from services.kit.auth import (
     MAX_REQUEST_BYTES,
     PolicyTable,
@@ -46,6 +46,9 @@ from services.kit.auth import (
 )
 from services.kit.fair_queue import FairQueue
 from services.kit.limits import Admissions, CallLimits, called_from
+from services.kit.metrics import Counter, Histogram
+from services.kit.public_listen import PublicListen
+from services.kit.readiness import Readiness
 from services.kit.repeats import repeating
 from services.kit.rpc_messages import Context, ServedRpc
 
@@ -60,6 +63,20 @@ _UNKNOWN_MESSAGE_S = 5.0
 # A message that is a little too long arrives, so that our refusal names the limit; longer ones gRPC refuses.
 _REFUSABLE_BYTES = 1024 * 1024
 _PUBLIC = RpcPolicy(Role.ANYONE, audited=False)
+
+_CALLS = Counter(
+    "loupe_rpc_calls_total",
+    "calls",
+    "Calls that ended, by RPC and gRPC status; the health service's are not counted",
+    "rpc",
+    "status",
+)
+_DURATION = Histogram(
+    "loupe_rpc_duration_seconds",
+    "seconds",
+    "How long calls took from their first byte to their last; a watch takes as long as it is read",
+    "rpc",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +128,22 @@ class GrpcServer:
         credentials: grpc.ServerCredentials | None = None,
         observer: Observer | None = None,
         limits: CallLimits = CallLimits(),  # noqa: B008 -- frozen
+        readiness: Readiness | None = None,
+        public: PublicListen = PublicListen(),  # noqa: B008 -- frozen
     ) -> None:
+        """Health follows `readiness`; without one it says SERVING while the server listens."""
         policies = PolicyTable.from_descriptors(service.descriptor for service in services)
         self._max_request_bytes = policies.max_request_bytes
         self._names = [service.descriptor.full_name for service in services]
+        self._limits = limits
         self._calls = _CallInterceptor(verifier, policies, observer, limits)
         self._address = address
         self._credentials = credentials
+        self._public = public
         self._services = tuple(services)
         self._health = health.aio.HealthServicer()
+        self._readiness = readiness
+        self._telling: asyncio.Task[None] | None = None
         self._server: grpc.aio.Server | None = None
         self._port = 0
 
@@ -129,9 +153,13 @@ class GrpcServer:
         return self._port
 
     async def start(self) -> None:
-        """Bind and serve; health turns SERVING. RuntimeError if the address is taken."""
+        """Bind and serve; health turns SERVING if the process is ready. RuntimeError for a taken address."""
         # Not in the constructor: a grpc.aio server belongs to the loop that runs when it is created.
-        options = server_options(self._max_request_bytes + _REFUSABLE_BYTES)
+        options = server_options(
+            self._max_request_bytes + _REFUSABLE_BYTES,
+            connection_age_s=self._limits.connection_age_s,
+            age_grace_s=self._limits.connection_age_grace_s,
+        )
         server = grpc.aio.server(interceptors=[self._calls], options=options)
         for service in self._services:
             service.add_to_server(service.servicer, server)
@@ -144,20 +172,36 @@ class GrpcServer:
             self._port = server.add_insecure_port(self._address)
         else:
             self._port = server.add_secure_port(self._address, self._credentials)
+        self._public.open(server)
         await server.start()
         self._server = server
-        for name in ("", *self._names):
-            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        if self._readiness is not None:
+            await self._readiness.begin()
+        await self._tell(ready=self._readiness is None or self._readiness.ready)
+        if self._readiness is not None:
+            self._telling = asyncio.create_task(self._follow(self._readiness), name="health")
         _log.info("serving", extra={"address": self._address, "port": self._port, "services": self._names})
 
     async def stop(self, grace_s: float = 5.0) -> None:
         """Turn NOT_SERVING, end the streams as UNAVAILABLE, let calls in flight end within `grace_s`."""
         if self._server is None:
             return
+        if self._readiness is not None and self._telling is not None:
+            self._readiness.end()
+            await tasks.end(self._telling)
         await self._health.enter_graceful_shutdown()
         self._calls.drain()
         await self._server.stop(grace_s)
         self._server = None
+
+    async def _follow(self, readiness: Readiness) -> None:
+        async for ready in readiness.follow():
+            await self._tell(ready=ready)
+
+    async def _tell(self, *, ready: bool) -> None:
+        status = health_pb2.HealthCheckResponse
+        for name in ("", *self._names):
+            await self._health.set(name, status.SERVING if ready else status.NOT_SERVING)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -415,12 +459,16 @@ class _CallRecord:
         if code is grpc.StatusCode.INTERNAL:
             level = logging.ERROR
             self._span.set_status(trace.StatusCode.ERROR)
+        duration_s = time.monotonic() - self._started_s
+        rpc = self.method.removeprefix("/")
+        _CALLS.add(rpc=rpc, status=self.code)
+        _DURATION.record(duration_s, rpc=rpc)
         extra = dict(self._extra)
         exc_info = extra.pop("exc_info", None)
         extra.update(
             method=self.method,
             code=self.code,
-            duration_ms=round((time.monotonic() - self._started_s) * 1000, 2),
+            duration_ms=round(duration_s * 1000, 2),
             principal=self.principal.name if self.principal is not None else None,
         )
         _log.log(

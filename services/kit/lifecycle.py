@@ -4,8 +4,8 @@
 
     async def main(process: Process) -> None:
         settings = load(Settings, os.environ)
-        database = await process.enter(Database(settings.database_url, "registry"))
-        signals = await process.enter(Signals(settings.database_url))
+        database = await process.enter(Database(settings.database.url, "registry"))
+        signals = await process.enter(Signals(settings.database.url))
         process.background("outbox relay", Relay(database, messaging, signals).run)
         await process.enter(GrpcServer(...))      # last in, first out: no call meets a closed database
 

@@ -71,6 +71,17 @@ class CallLimits:
     stream_check_s: float = setting(
         "LOUPE_STREAM_CHECK_S", default=30.0, doc="How often a stream looks at its caller's token again"
     )
+    connection_age_s: float = setting(
+        "LOUPE_CONNECTION_AGE_S",
+        default=300.0,
+        doc="A connection of this age takes no new calls, so that its client connects anew and finds servers "
+        "that were added; 0: whatever its age",
+    )
+    connection_age_grace_s: float = setting(
+        "LOUPE_CONNECTION_AGE_GRACE_S",
+        default=3600.0,
+        doc="How long after that the calls that it carries may go on; watches go on elsewhere then",
+    )
     trusted_proxies: tuple[str, ...] = proxies_setting()
 
     def __post_init__(self) -> None:
@@ -82,7 +93,10 @@ class CallLimits:
             LOUPE_MAX_UNKNOWN_CALLS=self.unknown_calls,
             LOUPE_MAX_UNKNOWN_CALLS_PER_ADDRESS=self.unknown_calls_per_address,
             LOUPE_STREAM_CHECK_S=self.stream_check_s,
+            LOUPE_CONNECTION_AGE_GRACE_S=self.connection_age_grace_s,
         )
+        if self.connection_age_s < 0:
+            raise ValueError(f"LOUPE_CONNECTION_AGE_S must be 0 or above, not {self.connection_age_s:g}")
         check_proxies(self.trusted_proxies)
 
 

@@ -8,9 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 _GPU = re.compile(r"nvidia\d+")
-# cgroup v2, then v1; the number of bytes, or "max", or a number too large to mean anything.
-_MEMORY_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUPS = Path("/proc/self/cgroup")
 _EVENTS = Path("/proc/vmstat")
 _DRIVER = Path("/proc/driver/nvidia/gpus")
 _PROCESSORS = Path("/proc/cpuinfo")
@@ -44,30 +43,64 @@ def cpu_model() -> str:
 
 
 def cpus() -> int:
-    """The number of processor cores that this process may use."""
-    return len(os.sched_getaffinity(0))
+    """How many whole processor cores this process may use: at least 1, and no more than its quota."""
+    shares = [float(len(os.sched_getaffinity(0)))]
+    for folder in _own_cgroups("cpu"):
+        # Version 2 has both numbers in one file, microseconds of `max` or of a quota in each period.
+        for files in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+            with contextlib.suppress(OSError, ValueError):
+                quota, period = map(int, " ".join((folder / file).read_text() for file in files).split())
+                shares += [quota / period] if quota > 0 else []
+    return max(1, int(min(shares)))
 
 
 def memory_bytes() -> int:
     """The machine's memory, or its container's limit."""
     limit = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    for path in _MEMORY_LIMITS:
-        with contextlib.suppress(OSError, ValueError):
-            limit = min(limit, int(path.read_text()))
+    for folder in _own_cgroups("memory"):
+        for file in ("memory.max", "memory.limit_in_bytes"):
+            # Unlimited is "max", or a number too large to mean anything.
+            with contextlib.suppress(OSError, ValueError):
+                limit = min(limit, int((folder / file).read_text()))
     return limit
 
 
 def out_of_memory_kills() -> int:
-    """How many processes the kernel has killed for want of memory since the machine started.
+    """How many processes the kernel has killed for want of memory in this process's control group.
 
-    All containers included; 0 where the kernel does not report it.
+    Where the kernel does not count them by group, those of the whole machine; 0 where it counts none.
     """
-    with contextlib.suppress(OSError):
-        for line in _EVENTS.read_text().splitlines():
-            name, _, count = line.partition(" ")
-            if name == "oom_kill":
-                return int(count)
+    groups = _own_cgroups("memory")
+    counted = [group / file for group in groups for file in ("memory.events", "memory.oom_control")]
+    for file in (*counted, _EVENTS):
+        with contextlib.suppress(OSError):
+            for line in file.read_text().splitlines():
+                name, _, count = line.partition(" ")
+                if name == "oom_kill":
+                    return int(count)
     return 0
+
+
+def _own_cgroups(controller: str) -> list[Path]:
+    """The folders of this process's control group and of those around it, the innermost first.
+
+    Version 1 has a tree for each controller, version 2 one for all. A container may see its own group as the
+    root of the tree, wherever the machine has it.
+    """
+    found: list[Path] = []
+    with contextlib.suppress(OSError):
+        for line in _OWN_CGROUPS.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if controllers and controller not in controllers.split(","):
+                continue
+            unified = _CGROUPS / "unified"
+            root = _CGROUPS / controllers if controllers else unified if unified.is_dir() else _CGROUPS
+            folder = root / path.lstrip("/")
+            # ".." leads out of what a container sees.
+            inner = [] if ".." in folder.parts or folder == root else [folder, *folder.parents]
+            found += [each for each in inner if each.is_relative_to(root) and each != root and each.is_dir()]
+            found.append(root)
+    return found
 
 
 def offer_to_out_of_memory_killer(pid: int) -> None:

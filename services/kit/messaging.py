@@ -25,6 +25,7 @@ from nats.aio.client import Client
 from nats.js import api
 
 from services.kit.nats_names import inbox_prefix
+from services.kit.nats_tls import EncryptedClient, NatsTlsSettings
 from services.kit.retry import Backoff
 
 _log = logging.getLogger(__name__)
@@ -67,12 +68,20 @@ class Messaging:
     def __init__(self, client: Any) -> None:  # noqa: ANN401 -- nats-py has no types
         self._client = client
         self._jetstream = client.jetstream(timeout=_PUBLISH_TIMEOUT_S)
+        self.tls = NatsTlsSettings()
+        """For other connections to the same servers."""
         self.logged_streams: set[str] = set()
         """Streams whose differences from our defaults are in the log."""
 
     @classmethod
     async def connect(
-        cls, url: str, *, name: str = "loupe", timeout_s: float = 30.0, inbox: str | None = None
+        cls,
+        url: str,
+        *,
+        name: str = "loupe",
+        timeout_s: float = 30.0,
+        inbox: str | None = None,
+        tls: NatsTlsSettings = NatsTlsSettings(),  # noqa: B008 -- frozen
     ) -> Self:
         """Connect to `nats://user:password@host:port[,…]`; Unavailable if none answers in `timeout_s`.
 
@@ -80,14 +89,21 @@ class Messaging:
         """
         servers = [server.strip() for server in url.split(",")]
         backoff = Backoff(first_s=0.02, ceiling_s=0.5)
+        told: list[Exception] = []
+
+        async def failed(error: Exception) -> None:
+            told[:] = [error]
+            _log.debug("nats", extra={"error": repr(error)})
+
         try:
+            context = tls.context_for(servers)
             async with asyncio.timeout(timeout_s):
                 failures = 0
                 # nats-py waits two seconds for a port that does not listen yet, so look first.
                 while not any([await _says_info(server) for server in servers]):
                     failures += 1
                     await asyncio.sleep(backoff.delay_s(failures))
-                client: Any = Client()
+                client: Any = Client() if context is None else EncryptedClient()
 
                 async def disconnected() -> None:
                     if not client.is_closed:
@@ -102,16 +118,19 @@ class Messaging:
                     connect_timeout=5,
                     ping_interval=10,
                     max_outstanding_pings=2,
-                    error_cb=_on_error,
+                    tls=context,
+                    error_cb=failed,
                     disconnected_cb=disconnected,
                     reconnected_cb=_on_reconnected,
                 )
         except (TimeoutError, OSError, nats.errors.Error) as error:
             raise Unavailable(
-                f"NATS does not answer at {_without_credentials(servers)}: {error!r}",
+                f"NATS does not answer at {_without_credentials(servers)}: {[error, *told][-1]!r}",
                 reason="MESSAGING_UNAVAILABLE",
             ) from error
-        return cls(client)
+        connected = cls(client)
+        connected.tls = tls
+        return connected
 
     async def close(self) -> None:
         """Send what is buffered and close the connection."""
@@ -129,6 +148,11 @@ class Messaging:
     def connected(self) -> bool:
         """Whether the server is connected now."""
         return bool(self._client.is_connected)
+
+    async def answers(self) -> None:
+        """Unavailable unless the server is connected now."""
+        if not self.connected:
+            raise Unavailable("NATS is away; try again", reason="MESSAGING_UNAVAILABLE")
 
     @property
     def client(self) -> Any:  # noqa: ANN401 -- nats-py has no types
@@ -159,9 +183,8 @@ class Messaging:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """Return when a stream has stored it (once per `message_id`); Unavailable if it does not say so."""
-        if not self.connected:
-            # The client would buffer it and lose the caller's order.
-            raise Unavailable("NATS is away; try again", reason="MESSAGING_UNAVAILABLE")
+        # The client would buffer it and lose the caller's order.
+        await self.answers()
         with named_errors(f"publishing on {subject}"):
             await self._jetstream.publish(
                 subject,
@@ -246,10 +269,6 @@ async def _says_info(server: str) -> bool:
 
 def _without_credentials(servers: list[str]) -> str:
     return ", ".join(server.rpartition("@")[2] for server in servers)
-
-
-async def _on_error(error: Exception) -> None:
-    _log.debug("nats", extra={"error": repr(error)})
 
 
 async def _on_reconnected() -> None:

@@ -35,6 +35,7 @@ from minio.error import InvalidResponseError, MinioException, S3Error, ServerErr
 from services.kit.auth import caller_name
 from services.kit.fair_queue import FairQueue
 from services.kit.flushing import FolderFlusher
+from services.kit.metrics import Counter, Histogram
 from services.kit.presigning import Signer, Validity
 
 P = ParamSpec("P")
@@ -51,6 +52,22 @@ _LOOK_STEP_BYTES = 4 * 1024 * 1024
 FRESH = timedelta(hours=1)
 """Younger content is not written again. The grace period of orphans must be at least twice as long."""
 _MISSING = frozenset({"NoSuchKey", "NoSuchBucket", "ResourceNotFound", "NotFound"})
+_OPERATIONS = {"next": "read_chunk", "_close": "end_reading", "<lambda>": "list"}
+"""Of calls whose name is another."""
+
+_REQUESTS = Counter(
+    "loupe_object_store_operations_total",
+    "operations",
+    "Operations on the object store, `done` or `failed`; an object that is not there is an answer",
+    "operation",
+    "result",
+)
+_DURATION = Histogram(
+    "loupe_object_store_duration_seconds",
+    "seconds",
+    "How long operations on the object store took, with the wait for a thread",
+    "operation",
+)
 _BUSY = frozenset({"InternalError", "ServiceUnavailable", "SlowDown", "RequestTimeout"})
 
 
@@ -61,13 +78,20 @@ class ObjectStoreSettings:
     endpoint: str = setting("LOUPE_S3_ENDPOINT", doc="host:port of the S3 endpoint")
     access_key: str = setting("LOUPE_S3_ACCESS_KEY", doc="Access key of the S3 endpoint")
     secret_key: str = setting("LOUPE_S3_SECRET_KEY", secret=True, doc="Secret key of the S3 endpoint")
+    session_token: str = setting(
+        "LOUPE_S3_SESSION_TOKEN",
+        default="",
+        secret=True,
+        doc="Session token of temporary keys; empty: the keys have none",
+    )
     bucket: str = setting("LOUPE_S3_BUCKET", default="loupe", doc="The bucket that holds everything")
     secure: bool = setting("LOUPE_S3_SECURE", default=True, doc="1 = TLS to the S3 endpoint, 0 = plain")
     region: str = setting("LOUPE_S3_REGION", default="us-east-1", doc="Region that requests are signed for")
     public_endpoint: str | None = setting(
         "LOUPE_S3_PUBLIC_ENDPOINT",
         default=None,
-        doc="host:port under which clients reach the endpoint, for presigned links; unset = the same",
+        doc="host:port under which clients reach the endpoint, for presigned links, with http:// or https:// "
+        "where that differs from LOUPE_S3_SECURE; unset = the same",
     )
     unflushed_folder: Path | None = setting(  # noqa: RUF009 -- a field, as all others
         "LOUPE_S3_UNFLUSHED_FOLDER",
@@ -76,20 +100,6 @@ class ObjectStoreSettings:
         "are flushed before a row names an object. The embedded stack sets it; "
         "unset = the store answers when they are",
     )
-
-    def environ(self) -> dict[str, str]:
-        """These settings as environment variables, for a child process."""
-        values = {
-            "LOUPE_S3_ENDPOINT": self.endpoint,
-            "LOUPE_S3_ACCESS_KEY": self.access_key,
-            "LOUPE_S3_SECRET_KEY": self.secret_key,
-            "LOUPE_S3_BUCKET": self.bucket,
-            "LOUPE_S3_SECURE": str(int(self.secure)),
-            "LOUPE_S3_REGION": self.region,
-        }
-        if self.public_endpoint is not None:
-            values["LOUPE_S3_PUBLIC_ENDPOINT"] = self.public_endpoint
-        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +142,15 @@ class BlockingObjectStore:
         )
 
         def client(endpoint: str, http_client: urllib3.PoolManager = pool) -> Minio:
+            scheme, _, host = endpoint.rpartition("://")
             return Minio(
-                endpoint,
+                host,
                 access_key=settings.access_key,
                 secret_key=settings.secret_key,
-                secure=settings.secure,
+                secure=scheme == "https" if scheme else settings.secure,
                 region=settings.region,
                 http_client=http_client,
+                session_token=settings.session_token or None,
             )
 
         self._pools = (pool, looking_pool)
@@ -146,7 +158,10 @@ class BlockingObjectStore:
         self._looker = client(settings.endpoint, looking_pool)
         self._signer = client(settings.public_endpoint or settings.endpoint)
         self._links = Signer(
-            access_key=settings.access_key, secret_key=settings.secret_key, region=settings.region
+            access_key=settings.access_key,
+            secret_key=settings.secret_key,
+            region=settings.region,
+            session_token=settings.session_token,
         )
         folder = settings.unflushed_folder
         self._flusher = None if folder is None else FolderFlusher(folder)
@@ -420,10 +435,22 @@ class ObjectStore:
         self._turns = FairQueue(threads)
 
     async def _run(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        async with self._turns.slot(caller_name()):
-            return await asyncio.get_running_loop().run_in_executor(
-                self._executor, partial(call, *args, **kwargs)
-            )
+        operation = _OPERATIONS.get(call.__name__, call.__name__)
+        started_s = time.monotonic()
+        result = "failed"
+        try:
+            async with self._turns.slot(caller_name()):
+                answer = await asyncio.get_running_loop().run_in_executor(
+                    self._executor, partial(call, *args, **kwargs)
+                )
+            result = "done"
+        except NotFound:
+            result = "done"
+            raise
+        finally:
+            _REQUESTS.add(operation=operation, result=result)
+            _DURATION.record(time.monotonic() - started_s, operation=operation)
+        return answer
 
     async def close(self) -> None:
         """Wait for the threads and end them."""

@@ -25,12 +25,17 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from services.kit import telemetry
 from services.kit.database import Database, translated
 from services.kit.flushing import FolderFlusher
+from services.kit.metrics import Counter
 from services.kit.retry import Backoff
 from services.kit.signals import Signals, Subscription
 
 _log = logging.getLogger(__name__)
 
 MESSAGE_TYPE = "Message-Type"
+_PUBLISHED = Counter(
+    "loupe_outbox_published_total", "messages", "Messages of the outbox that a stream stored", "schema"
+)
+
 # NATS refuses messages over 1 MiB, headers included; one that can never be published would block its subject.
 MAX_PAYLOAD_BYTES = 900_000
 
@@ -281,7 +286,9 @@ class Relay:
         )
         if self._flusher is not None:
             await self._flusher.flush_soon()
-        return [row_id for ids in chains for row_id in ids]
+        published = [row_id for ids in chains for row_id in ids]
+        _PUBLISHED.add(len(published), schema=self._database.schema)
+        return published
 
     async def _publish_in_order(self, rows: Sequence[Any], until_s: float) -> list[int]:
         stored: list[int] = []

@@ -37,6 +37,8 @@ class Signer:
     access_key: str
     secret_key: str
     region: str
+    session_token: str = ""
+    """Of temporary keys."""
 
     def link_to_write(self, url: str, key: str, valid: Validity, size_bytes: int | None) -> str:
         """A link that takes a PUT to `url`, the address of `key`, of exactly that size unless it is None."""
@@ -81,6 +83,8 @@ class Signer:
             "X-Amz-Expires": str(valid.seconds),
             "X-Amz-SignedHeaders": names,
         }
+        if self.session_token:
+            own["X-Amz-Security-Token"] = self.session_token
         asked = "&".join(
             f"{quote(name, safe='')}={quote(value, safe='')}"
             for name, value in sorted({**own, **query}.items())

@@ -11,10 +11,23 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit import tasks
-from services.kit.database import CONNECT_TIMEOUT_S, KEEPALIVES
+from services.kit.metrics import Counter, Gauge
+from services.kit.postgresql import CONNECT_TIMEOUT_S, KEEPALIVES, PostgresqlServers
 from services.kit.retry import Backoff
 
 _log = logging.getLogger(__name__)
+
+_NOTIFIED = Counter(
+    "loupe_notifications_total",
+    "notifications",
+    "Wake-ups by PostgreSQL's NOTIFY, by the kind of their channel",
+    "channel",
+)
+_LISTENING = Gauge(
+    "loupe_notifications_connected",
+    "0 or 1",
+    "Whether PostgreSQL's notifications arrive; without them, readers see changes later",
+)
 
 
 async def notify(session: AsyncSession, channel: str, payload: str = "") -> None:
@@ -57,7 +70,7 @@ class Signals:
 
     def __init__(self, url: str, *, backoff: Backoff = Backoff(ceiling_s=1.0)) -> None:  # noqa: B008 -- frozen
         # A connection of asyncpg: SQLAlchemy does not support LISTEN.
-        self._dsn = url.replace("postgresql+asyncpg://", "postgresql://", 1)
+        self._servers = PostgresqlServers(url)
         self._backoff = backoff
         self._subscriptions: dict[str, set[Subscription]] = {}
         self._listening: set[str] = set()
@@ -65,12 +78,15 @@ class Signals:
         self._changed = asyncio.Event()
         self._synced = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._watched = contextlib.ExitStack()
 
     async def __aenter__(self) -> Self:
         self._task = asyncio.create_task(self._run(), name="signals")
+        self._watched.enter_context(_LISTENING.read_by(lambda: [(float(self.connected), {})]))
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._watched.close()
         if self._task is not None:
             await tasks.end(self._task)
             self._task = None
@@ -115,10 +131,8 @@ class Signals:
         failures = 0
         while True:
             try:
-                connection = await asyncpg.connect(
-                    self._dsn,
-                    timeout=CONNECT_TIMEOUT_S,
-                    server_settings={**KEEPALIVES, "application_name": "loupe-signals"},
+                connection = await self._servers.connect(
+                    server_settings={**KEEPALIVES, "application_name": "loupe-signals"}
                 )
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 failures += 1
@@ -178,5 +192,7 @@ class Signals:
             await connection.remove_listener(channel, self._on_notify)
 
     def _on_notify(self, _connection: object, _pid: int, channel: str, _payload: object) -> None:
+        # Without what follows the second colon: an id, of which there are many.
+        _NOTIFIED.add(channel=":".join(channel.split(":")[:2]))
         for subscription in self._subscriptions.get(channel, ()):
             subscription.wake()

@@ -120,7 +120,9 @@ async def ensure_mirrors(messaging: Messaging, settings: StreamSettings, names: 
     """
     if settings.mirrors_url is None:
         return
-    async with await Messaging.connect(settings.mirrors_url, name="mirrors", inbox=MIRRORS_INBOX) as mirrors:
+    async with await Messaging.connect(
+        settings.mirrors_url, name="mirrors", inbox=MIRRORS_INBOX, tls=messaging.tls
+    ) as mirrors:
         for name in names:
             with named_errors(f"copy of stream {name}"):
                 await _ensure_mirror(messaging, mirrors, name)

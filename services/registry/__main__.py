@@ -11,6 +11,7 @@ from services.audit import Auditor
 from services.kit import telemetry
 from services.kit.about import about
 from services.kit.auth import ServiceTokenVerifier
+from services.kit.backlog import watch_stores
 from services.kit.checking import StorageCheck
 from services.kit.clock_watch import watch_clock
 from services.kit.database import Database
@@ -18,8 +19,10 @@ from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
 from services.kit.messaging import Messaging
 from services.kit.object_store import ObjectStore
+from services.kit.operations import Operations
 from services.kit.orphans import Collector
 from services.kit.outbox import Relay
+from services.kit.retention import DEAD_LETTERS, prune
 from services.kit.retry import retry_transient
 from services.kit.signals import Signals
 from services.registry import seeds
@@ -39,11 +42,13 @@ from services.registry.consumers import ensure_streams, release_consumer
 from services.registry.server.services import services
 from services.registry.settings import Settings
 from services.registry.storage import inventory
+from services.registry.storage.identity import AUDIT_ENTRIES
 from services.registry.wire.identity import audit_in
 from services.vision.decoders import Decoders
 
 SCHEMA = "registry"
 _COLLECT_S = 6 * 3600.0
+_PRUNE_S = 3600.0
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -57,26 +62,28 @@ async def main(process: Process) -> None:
 async def serve(process: Process, settings: Settings) -> GrpcServer:
     """Open all resources in order; the server is last, so that SERVING means that all of them work."""
     signing_keys = _public_keys(settings.signing_public_keys)
-    database = await process.enter(Database(settings.database_url, SCHEMA))
+    operations = await process.enter(Operations(settings.operations, SCHEMA, settings.tls))
+    database = await process.enter(Database.of(SCHEMA, settings.database))
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migrating")
     await watch_clock(process, database.sessions, settings.clock)
-    async with database.sessions.begin() as session:
-        await seeds.plant(session)
-        if settings.bootstrap_admin_token is not None:
-            await seeds.bootstrap_admin(session, settings.bootstrap_admin_token)
+    await _plant(database, settings.bootstrap_admin_token)
     store = await process.enter(ObjectStore(settings.objects))
     await retry_transient(store.ensure_bucket, what="looking for the bucket")
     decoders = await process.enter(Decoders("services.registry.decoder", settings.decoders))
     inspector = await process.enter(Inspector(settings.objects, decoders))
-    messaging = await process.enter(await Messaging.connect(settings.nats_url, name=SCHEMA))
+    messaging = await process.enter(
+        await Messaging.connect(settings.nats_url, name=SCHEMA, tls=settings.nats_tls)
+    )
     await retry_transient(lambda: ensure_streams(messaging, settings.streams), what="making streams")
-    signals = await process.enter(Signals(settings.database_url))
+    signals = await process.enter(Signals(settings.database.url))
     relay = Relay(database, messaging, signals, stored_in=settings.streams.unflushed_folder)
     process.background("outbox relay", relay.run)
     process.background("release consumer", release_consumer(messaging, database.sessions).run)
     data = DataCatalogue(database.sessions, store, inspector)
     data_bin = DataBin(database.sessions, timedelta(days=settings.data_bin_days))
     _collect(process, database, store, data_bin)
+    watch_stores(operations, database, messaging, outbox=True)
+    _prune(process, database, settings)
     check = StorageCheck(
         database.sessions, store, messaging, objects=inventory.objects(), announced=inventory.announced()
     )
@@ -108,8 +115,18 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             credentials=settings.tls.server_credentials(),
             observer=auditor,
             limits=settings.calls,
+            readiness=operations.readiness,
+            public=settings.public,
         )
     )
+
+
+async def _plant(database: Database, admin_token: str | None) -> None:
+    """The rows of a new installation."""
+    async with database.sessions.begin() as session:
+        await seeds.plant(session)
+        if admin_token is not None:
+            await seeds.bootstrap_admin(session, admin_token)
 
 
 def _collect(process: Process, database: Database, store: ObjectStore, data_bin: DataBin) -> None:
@@ -122,6 +139,16 @@ def _collect(process: Process, database: Database, store: ObjectStore, data_bin:
         await retry_transient(lambda: forget_uploads(database.sessions), what="forgetting uploads")
 
     process.background("collection", every(_COLLECT_S, collect))
+
+
+def _prune(process: Process, database: Database, settings: Settings) -> None:
+    """Delete what is older than the operator keeps it."""
+
+    async def prune_all() -> None:
+        await prune(database.sessions, DEAD_LETTERS, settings.retention.dead_letter_days)
+        await prune(database.sessions, AUDIT_ENTRIES, settings.audit_keep_days)
+
+    process.background("retention", every(_PRUNE_S, lambda: retry_transient(prune_all, what="pruning")))
 
 
 def _public_keys(path: Path | None) -> PublicKeys:

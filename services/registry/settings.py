@@ -8,7 +8,12 @@ from loupe.settings import setting
 
 from services.kit.clock_watch import ClockSettings
 from services.kit.limits import CallLimits
+from services.kit.nats_tls import NatsTlsSettings
 from services.kit.object_store import ObjectStoreSettings
+from services.kit.operations import OperationsSettings
+from services.kit.postgresql import DatabaseSettings
+from services.kit.public_listen import PublicListen
+from services.kit.retention import RetentionSettings, require_days
 from services.kit.streams import StreamSettings
 from services.service_tokens import ServiceTokenSettings
 from services.vision.decoders import DecoderSettings
@@ -20,11 +25,8 @@ _MAX_BIN_DAYS = 36_500
 class Settings:
     """Everything the registry reads from its environment."""
 
-    database_url: str = setting(
-        "LOUPE_DATABASE_URL",
-        secret=True,
-        doc="postgresql+asyncpg:// URL; the tables are in a schema with the name of the service",
-    )
+    database: DatabaseSettings
+    nats_tls: NatsTlsSettings
     nats_url: str = setting("LOUPE_NATS_URL", secret=True, doc="nats:// URL of a server with JetStream")
     objects: ObjectStoreSettings
     tokens: ServiceTokenSettings
@@ -35,7 +37,9 @@ class Settings:
         doc="loupe_<id>_<secret>: becomes a token of user `admin` at start; unset = none is made",
     )
     tls: TlsSettings
+    public: PublicListen
     calls: CallLimits
+    operations: OperationsSettings
     clock: ClockSettings
     streams: StreamSettings
     decoders: DecoderSettings
@@ -59,6 +63,12 @@ class Settings:
         default=30,
         doc="How many days a deleted data path can be restored; then it is purged",
     )
+    audit_keep_days: int = setting(
+        "LOUPE_AUDIT_KEEP_DAYS",
+        default=0,
+        doc="After how many days an entry of the audit log is deleted; 0 = never",
+    )
+    retention: RetentionSettings
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
 
     def __post_init__(self) -> None:
@@ -66,3 +76,4 @@ class Settings:
             raise ValueError("LOUPE_PASSWORD_MEMORY_KIB must be at least 1024")
         if not 1 <= self.data_bin_days <= _MAX_BIN_DAYS:
             raise ValueError(f"LOUPE_DATA_BIN_DAYS must be 1 to {_MAX_BIN_DAYS}")
+        require_days("LOUPE_AUDIT_KEEP_DAYS", self.audit_keep_days)

@@ -1,13 +1,19 @@
 """Settings of the scheduler's process."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
 
 from services.kit.clock_watch import ClockSettings
 from services.kit.limits import CallLimits
+from services.kit.nats_tls import NatsTlsSettings
 from services.kit.object_store import ObjectStoreSettings
+from services.kit.operations import OperationsSettings
+from services.kit.postgresql import DatabaseSettings
+from services.kit.public_listen import PublicListen
+from services.kit.retention import RetentionSettings
 from services.kit.streams import StreamSettings
 from services.service_tokens import ServiceTokenSettings
 
@@ -41,6 +47,13 @@ class SchedulingSettings:
         doc="How old an object that no row names must be to be deleted; a younger one may be on its way",
     )
 
+    watched_folder: Path | None = setting(  # noqa: RUF009 -- a field, as all others
+        "LOUPE_WATCHED_FOLDER",
+        default=None,
+        doc="A folder on the disk of the stores, where they are on this machine: while less than 5 % of it "
+        "is free, trainings wait. The embedded stack sets it; unset = none is watched",
+    )
+
     def __post_init__(self) -> None:
         if self.lease_s <= 0 or self.ageing_s <= 0:
             raise ValueError("LOUPE_LEASE_S and LOUPE_PRIORITY_AGING_S must be above 0")
@@ -51,9 +64,8 @@ class Settings:
     """Everything that the scheduler reads from its environment."""
 
     listen: str = setting("LOUPE_LISTEN", default="127.0.0.1:7102", doc="host:port to serve at")
-    database_url: str = setting(
-        "LOUPE_DATABASE_URL", secret=True, doc="postgresql+asyncpg://…; the schema is `scheduler`"
-    )
+    database: DatabaseSettings
+    nats_tls: NatsTlsSettings
     nats_url: str = setting("LOUPE_NATS_URL", secret=True, doc="nats://user:password@host:port[,…]")
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
@@ -66,10 +78,13 @@ class Settings:
     objects: ObjectStoreSettings
     tokens: ServiceTokenSettings
     tls: TlsSettings
+    public: PublicListen
     calls: CallLimits
+    operations: OperationsSettings
     streams: StreamSettings
     clock: ClockSettings
     scheduling: SchedulingSettings
+    retention: RetentionSettings
 
     def __post_init__(self) -> None:
         if self.loss_stream_bytes < _MIN_LOSS_STREAM_BYTES:

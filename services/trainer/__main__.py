@@ -21,7 +21,14 @@ async def main(process: kit.Process) -> None:
     group = (settings.processes or machine.gpus()) > 1
     token = settings.tokens.own(TRAINER)
     await start(
-        process, settings, handler, "services.trainer.child", token=token, arguments=arguments, group=group
+        process,
+        settings,
+        handler,
+        "services.trainer.child",
+        kind="trainer",
+        token=token,
+        arguments=arguments,
+        group=group,
     )
 
 

@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 
+import grpc
 from loupe.rpc.channel import connect
 
 from services.audit import Auditor
@@ -13,7 +14,9 @@ from services.kit.clock import SystemClock
 from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process
 from services.kit.object_store import ObjectStore
+from services.kit.operations import Operations
 from services.worker import server
+from services.worker.gpus import watch_gpus
 from services.worker.handler import JobHandler
 from services.worker.jobs import Jobs
 from services.worker.object_share import CONNECTIONS, ObjectShare
@@ -30,15 +33,19 @@ async def start(  # noqa: PLR0913 -- what the workers differ in
     handler: JobHandler,
     child_module: str,
     *,
+    kind: str,
     token: Callable[[], str],
     arguments: Sequence[str] = (),
     group: bool = False,
 ) -> Worker:
     """Open the parts of a worker and start it; it is drained when the process stops.
 
-    `token` gives what this kind of worker shows the servers.
+    `kind` names the worker's process to monitoring; `token` gives what this kind of worker shows the servers.
     `group`: the child starts processes that train together, over connections on this machine.
     """
+    operations = await process.enter(Operations(settings.operations, kind, settings.tls))
+    operations.watch_folder("cache", settings.cache_dir)
+    watch_gpus(operations)
     objects = await process.enter(ObjectStore(settings.objects))
     # Without the channel's retries: an AcquireJob that is sent twice leases two jobs.
     credentials = settings.tls.channel_credentials()
@@ -61,14 +68,31 @@ async def start(  # noqa: PLR0913 -- what the workers differ in
         folder=cache / "workers" / settings.name,
         clock=clock,
         max_unreported_bytes=settings.max_unreported_bytes,
+        max_idle_s=settings.max_idle_s,
     )
+
+    operations.readiness.require("child", child.require)
+    operations.readiness.require("consent", worker.require_consent)
 
     async def work() -> None:
         await worker.run()
-        process.stop()  # drained: the supervisor decides whether to start another one
+        process.stop()  # drained or idle: the supervisor decides whether to start another one
 
     process.background("child", child.run)
     process.background("worker", work)
+    await _serve(process, settings, worker, registry, operations)
+    process.on_stop(worker.drained)
+    return worker
+
+
+async def _serve(
+    process: Process,
+    settings: WorkerSettings,
+    worker: Worker,
+    registry: grpc.aio.Channel,
+    operations: Operations,
+) -> None:
+    """Answer operators, while the worker works."""
     auditor = Auditor.to_registry(registry)
     auditor.run(process)
     await process.enter(
@@ -79,10 +103,9 @@ async def start(  # noqa: PLR0913 -- what the workers differ in
             credentials=settings.tls.server_credentials(),
             observer=auditor,
             limits=settings.calls,
+            readiness=operations.readiness,
         )
     )
-    process.on_stop(worker.drained)
-    return worker
 
 
 def _child(

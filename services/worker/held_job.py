@@ -12,12 +12,19 @@ from loupe.errors import LoupeError
 from loupe.scheduler.v1 import job_pb2, task_pb2
 
 from services.kit import tasks
+from services.kit.metrics import Gauge, Reading
 from services.kit.object_store import ObjectStore
 from services.kit.retry import retry_transient
 from services.worker.jobs import Jobs
 from services.worker.report_buffer import Heartbeat, ReportBuffer
 
 _log = logging.getLogger(__name__)
+
+_CHECKPOINT_AGE = Gauge(
+    "loupe_checkpoint_age_seconds",
+    "seconds",
+    "What a fault would cost the training now: since its last stored checkpoint, or its beginning here (T5)",
+)
 
 # M5: a point is on a screen within 200 ms. A child reports every 50 ms at most: its events are sent at
 # once, and only those that arrive during a call, or right after one, are sent together.
@@ -55,12 +62,14 @@ class HeldJob:
         self._checkpoints_settled.set()
         self._uploads: asyncio.Task[None] | None = None
         self._contact_sheet: asyncio.Task[None] | None = None
+        self._kept_s = time.monotonic()
 
     async def run(self) -> None:
         """Send heartbeats and upload checkpoints until cancelled. Raises LeaseLost."""
         self._uploads = asyncio.create_task(self._upload_checkpoints())
         try:
-            await self._send_heartbeats()
+            with _CHECKPOINT_AGE.read_by(self._checkpoint_age):
+                await self._send_heartbeats()
         finally:
             uploads = (self._uploads, self._contact_sheet)
             await tasks.end(*(task for task in uploads if task is not None))
@@ -153,6 +162,10 @@ class HeldJob:
                 self._changed.set()
             await asyncio.sleep(max(0.0, started_s + _REPORT_INTERVAL_S - time.monotonic()))
 
+    def _checkpoint_age(self) -> list[Reading]:
+        trains = self.lease.kind == job_pb2.JOB_KIND_TRAIN
+        return [(time.monotonic() - self._kept_s, {})] if trains else []
+
     async def _upload_contact_sheet(self, path: Path, stage: task_pb2.Stage) -> None:
         try:
             sha256 = await self.store("contact-sheets", path, ".jpg", "image/jpeg")
@@ -179,6 +192,7 @@ class HeldJob:
                     # Without it a fault costs more work; that is no reason to end the work now.
                     _log.exception("a checkpoint was not stored", extra={"job": self.lease.job})
                     continue
+                self._kept_s = time.monotonic()
                 self.buffer.set_checkpoint(checkpoint)
                 self._changed.set()
             self._checkpoints_settled.set()

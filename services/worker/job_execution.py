@@ -6,18 +6,29 @@ from collections import deque
 from pathlib import Path
 
 from loupe.errors import FailedPrecondition, InvalidArgument, LoupeError
+from loupe.scheduler.v1 import task_pb2
 from loupe.translation import sentence
 from loupe.worker.v1 import event_pb2
 
 from services.failure_codes import FailureCode
 from services.kit import machine
 from services.kit.clock import Clock, timestamp
+from services.kit.metrics import Counter, Gauge, Reading
 from services.worker import outcomes
 from services.worker.handler import JobHandler, JobRun
 from services.worker.held_job import HeldJob
 from services.worker.jobs import LeaseLost
 from services.worker.outcomes import Outcome
 from services.worker.warm_child import Child, UnreadableEvent, WarmChild
+
+_STEPS = Counter(
+    "loupe_training_steps_total", "steps", "Batches that children trained, by network", "network"
+)
+_IMAGES_PER_S = Gauge(
+    "loupe_training_images_per_second",
+    "images/s",
+    "How fast the child trains now; absent without a training",
+)
 
 _LOG_TAIL_LINES = 40
 _EXIT_GRACE_S = 2.0
@@ -45,6 +56,7 @@ class JobExecution:
         self._max_silence_s = max_silence_s
         self._child: Child | None = None
         self._log: deque[str] = deque(maxlen=_LOG_TAIL_LINES)
+        self._images_per_s = 0.0
 
     async def run(self) -> Outcome:
         """Give the order, handle the events, store the result. Kills the child when cancelled."""
@@ -58,7 +70,8 @@ class JobExecution:
         try:
             await self._job.started()
             await run.prepare()
-            outcome, clean = await self._until_outcome(run, child)
+            with _IMAGES_PER_S.read_by(self._speed):
+                outcome, clean = await self._until_outcome(run, child)
         except LeaseLost:
             raise
         except LoupeError as error:
@@ -126,9 +139,12 @@ class JobExecution:
             case "loss_points":
                 event.loss_points.step_time.FromDatetime(now)
                 buffer.add_loss_points(event.loss_points)
+                network = task_pb2.Network.Name(event.loss_points.network).removeprefix("NETWORK_").lower()
+                _STEPS.add(len(event.loss_points.losses), network=network)
             case "progress":
                 buffer.set_phase(event.progress.phase)
                 buffer.set_progress(event.progress.progress)
+                self._images_per_s = event.progress.progress.images_per_s
             case "log":
                 self._log.append(event.log.text)
                 lines = [f"{timestamp(now)} {line}" for line in event.log.text.splitlines() or [""]]
@@ -145,6 +161,9 @@ class JobExecution:
                 self._job.keep_checkpoint(Path(event.checkpoint.path), event.checkpoint.checkpoint)
             case kind:
                 raise UnreadableEvent(f"event {kind!r} during a job")
+
+    def _speed(self) -> list[Reading]:
+        return [(self._images_per_s, {})] if self._images_per_s else []
 
     @property
     def _log_tail(self) -> str:

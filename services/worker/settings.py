@@ -16,6 +16,7 @@ from services.kit.about import VERSION, version_of
 from services.kit.child_confinement import Policy
 from services.kit.limits import CallLimits
 from services.kit.object_store import ObjectStoreSettings
+from services.kit.operations import OperationsSettings
 from services.service_tokens import ServiceTokenSettings
 
 _CHILD_VARIABLES = frozenset(
@@ -66,11 +67,21 @@ class WorkerSettings:
         default=8 * 2**20,
         doc="How much is kept while the scheduler is away, before the child has to wait",
     )
+    max_idle_s: float = setting(
+        "LOUPE_MAX_IDLE_S",
+        default=0.0,
+        doc="A worker that had no job for so long ends, for who starts workers as jobs wait; 0: it stays",
+    )
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
     objects: ObjectStoreSettings = field()
     tokens: ServiceTokenSettings = field()
     tls: TlsSettings = field()
     calls: CallLimits = field()
+    operations: OperationsSettings = field()
+
+    def __post_init__(self) -> None:
+        if not self.max_idle_s >= 0:
+            raise ValueError("LOUPE_MAX_IDLE_S must be 0 or more")
 
     @property
     def name(self) -> str:

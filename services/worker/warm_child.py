@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 from google.protobuf import json_format
-from loupe.errors import LoupeError
+from loupe.errors import LoupeError, Unavailable
 from loupe.worker.v1 import event_pb2, order_pb2
 
 from services.kit import machine
@@ -106,6 +106,11 @@ class WarmChild:
     def is_ready(self) -> bool:
         """Whether a child would accept an order at once."""
         return self._child is not None
+
+    async def require(self) -> None:
+        """Unavailable unless a child would accept an order at once, or works."""
+        if self._child is None:
+            raise Unavailable("the child is not ready", reason="CHILD_NOT_READY")
 
     async def ready(self) -> Child:
         """The child, as soon as one accepts orders."""

@@ -11,12 +11,14 @@ Three things end a job early:
 import asyncio
 import contextlib
 import logging
+import math
 import shutil
+import time
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
-from loupe.errors import LoupeError
+from loupe.errors import FailedPrecondition, LoupeError
 from loupe.scheduler.v1 import job_pb2
 from loupe.trainer.v1 import worker_service_pb2
 
@@ -64,8 +66,12 @@ class Worker:
         clock: Clock,
         max_silence_s: float = 600.0,
         max_unreported_bytes: int = 8 << 20,
+        max_idle_s: float = 0.0,
     ) -> None:
-        """No other process uses `folder`; a child without an event for `max_silence_s` is killed."""
+        """No other process uses `folder`; a child without an event for `max_silence_s` is killed.
+
+        Without a job for `max_idle_s` it drains itself; 0: never.
+        """
         self._name = name
         self._compute_resource = compute_resource
         self._handler = handler
@@ -76,10 +82,13 @@ class Worker:
         self._clock = clock
         self._max_silence_s = max_silence_s
         self._max_unreported_bytes = max_unreported_bytes
+        self._max_idle_s = max_idle_s
+        self._idle_since_s = time.monotonic()
         self._start_time = clock.now()
         self._draining = asyncio.Event()
         self._ended = asyncio.Event()
         self._lease: job_pb2.JobLease | None = None
+        self._refusal: LoupeError | None = None
 
     @property
     def status(self) -> worker_service_pb2.Worker:
@@ -103,6 +112,16 @@ class Worker:
         status.start_time.FromDatetime(self._start_time)
         return status
 
+    async def require_consent(self) -> None:
+        """The scheduler's refusal, if it gives this worker no jobs: another has its name (WORKER_REPLACED).
+
+        A scheduler that is away is none: the worker waits for it. FailedPrecondition while it drains.
+        """
+        if self._refusal is not None:
+            raise self._refusal
+        if self._draining.is_set():
+            raise FailedPrecondition("the worker takes no more jobs", reason="WORKER_DRAINING")
+
     def drain(self) -> None:
         """Take no new job and give back the running one from its last checkpoint; `run` then returns."""
         self._draining.set()
@@ -115,18 +134,23 @@ class Worker:
                 await self._ended.wait()
 
     async def run(self) -> None:
-        """Work until drained; give it to `background`. Waits while the scheduler is away."""
+        """Work until drained or idle for too long; give it to `background`.
+
+        Waits while the scheduler is away.
+        """
         # Files of an earlier process that was killed.
         shutil.rmtree(self._folder, ignore_errors=True)
         backoff = Backoff(first_s=0.1, ceiling_s=2.0)
         failures = 0
         self._ended.clear()
+        self._idle_since_s = time.monotonic()
         try:
             while not self._draining.is_set():
                 try:
                     lease = await self._unless_draining(self._next_lease())
                 except LoupeError as error:
                     failures += 1
+                    self._refusal = None if error.transient else error
                     if failures == 1:
                         _log.warning(
                             "the scheduler gives no jobs",
@@ -135,10 +159,18 @@ class Worker:
                     await self._unless_draining(asyncio.sleep(backoff.delay_s(failures)))
                     continue
                 failures = 0
+                self._refusal = None
                 if lease is not None:
                     await self._take(lease)
+                    self._idle_since_s = time.monotonic()
+                elif self._max_idle_s and self._idle_left_s() <= 0:
+                    _log.info("no job for too long; the worker ends", extra={"max_idle_s": self._max_idle_s})
+                    self.drain()
         finally:
             self._ended.set()
+
+    def _idle_left_s(self) -> float:
+        return self._idle_since_s + self._max_idle_s - time.monotonic()
 
     async def _next_lease(self) -> job_pb2.JobLease | None:
         # Ask only when a job could start at once; otherwise it would wait here while other workers are free.
@@ -152,7 +184,9 @@ class Worker:
                 await asyncio.wait({ready}, timeout=_SAY_STARTING_S)
         finally:
             await tasks.end(ready)
-        return await self._jobs.acquire(self._handler.kinds, _POLL_S)
+        # Whole seconds, and one at least: a worker that was slow to get ready asks once before it ends.
+        poll_s = min(_POLL_S, max(1.0, math.ceil(self._idle_left_s()))) if self._max_idle_s else _POLL_S
+        return await self._jobs.acquire(self._handler.kinds, poll_s)
 
     async def _unless_draining(self, action: Coroutine[Any, Any, T]) -> T | None:
         """The action's result; None if the worker is drained before."""

@@ -11,6 +11,7 @@ from itertools import takewhile
 
 BENCHES = (
     "admission",
+    "backup",
     "console",
     "drilldown",
     "durability",

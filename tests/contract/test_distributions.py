@@ -120,7 +120,8 @@ def test_i1_a_calling_machine_needs_no_database_and_no_opencv(client: Path) -> N
     done = _run(client, listed)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == [
-        *("up", "down", "status", "demo", "sample", "verify", "events", "service-tokens")
+        *("up", "scale", "down", "status", "backup", "restore", "demo", "sample"),
+        *("verify", "events", "service-tokens"),
     ]
 
 

@@ -13,20 +13,30 @@ from tests.support.waiting import DEADLINE_S
 
 @asynccontextmanager
 async def service_process(
-    module: str, environment: Mapping[str, str], log: Path
+    module: str, environment: Mapping[str, str], log: Path, tree: Path | None = None
 ) -> AsyncIterator[tuple[int, str]]:
-    """Its process id and the address that it serves at; killed at the end, if it lives then."""
+    """Its process id and the address that it serves at; killed at the end, if it lives then.
+
+    `tree` is the source tree that it comes from; None: this one.
+    """
+    path = [] if tree is None else [str(tree / part) for part in (".", "client", "protos/gen")]
     with log.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             module,
-            env={**os.environ, **environment, "LOUPE_LISTEN": "127.0.0.1:0"},
+            env={
+                **os.environ,
+                **environment,
+                **({"PYTHONPATH": os.pathsep.join(path)} if path else {}),
+                "LOUPE_LISTEN": "127.0.0.1:0",
+            },
+            cwd=tree,
             stderr=stderr,
         )
     try:
         async with asyncio.timeout(DEADLINE_S):
-            while not (port := _serving_port(log)):
+            while not (port := told_port(log, "serving")):
                 assert process.returncode is None, f"see {log}"
                 await asyncio.sleep(0.1)
         yield process.pid, f"127.0.0.1:{port}"
@@ -36,6 +46,7 @@ async def service_process(
         await process.wait()
 
 
-def _serving_port(log: Path) -> int | None:
+def told_port(log: Path, message: str) -> int | None:
+    """The port that a log's first line of that message tells: `serving`, or `answering probes`."""
     lines = [json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
-    return next((line["port"] for line in lines if line["message"] == "serving"), None)
+    return next((line["port"] for line in lines if line["message"] == message), None)

@@ -214,7 +214,7 @@ class _DemoRun:
 
 def _addresses(profile: Profile, model: str, console_access: str) -> dict[str, RenderableType]:
     return {
-        "console": f"http://{profile.gateway_address}  ({console_access})\n"
+        "console": f"{profile.gateway_url}  ({console_access})\n"
         f"click first: {translated('Models')}, then {model}; HTTP interface: /docs",
         "gRPC": f"registry {profile.registry_address}, scheduler {profile.scheduler_address}, "
         f"evaluator {profile.evaluator_address}",

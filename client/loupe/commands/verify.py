@@ -17,7 +17,7 @@ from loupe.failures import Refused
 from loupe.language import translated
 from loupe.registry.v1 import model_service_pb2
 from loupe.rendering import facts
-from loupe.saving import linked, save_bytes
+from loupe.saving import save_bytes
 from loupe.signatures import BadKey, PublicKeys, Signed
 from loupe.verifying import Candidate, candidate, copied, require_signature
 
@@ -116,7 +116,7 @@ async def _compare(
                 model_service_pb2.LinkWeightsRequest(name=copied.version.name)
             )
             weights = Path(folder) / "weights.safetensors"
-            await save_bytes(weights, linked(link.url, "the weights"), sha256=link.sha256)
+            await save_bytes(weights, session.client.linked(link.url, "the weights"), sha256=link.sha256)
             session.out.say(f"predicting {len(files)} images with both")
             answer |= await _compared(copied, weights, files)
     session.out.answer(answer, facts(_summary(answer)))

@@ -10,15 +10,17 @@ broke may have been carried out: RPCs that change something are idempotent by `r
 token.
 """
 
+import ipaddress
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
 from typing import Any, Self
 
 import grpc
-from loupe.errors import LoupeError
+from loupe.errors import FailedPrecondition, LoupeError
 from loupe.rpc.authorization import AUTHORIZATION, bearer
 from loupe.rpc.options import channel_options
 from loupe.rpc.status import from_rpc_error
 from loupe.rpc.tracing import CallSpan
+from loupe.translation import sentence
 
 DEFAULT_DEADLINE_S = 10.0
 
@@ -36,14 +38,43 @@ def connect(
 ) -> grpc.aio.Channel:
     """A channel to `address`, never through a proxy; connects when first used and again whenever needed.
 
+    Calls go in turn to all servers that `address` stands for: `host:port` to all addresses of that name,
+    `10.0.0.1:7101,10.0.0.2:7101` to these. FailedPrecondition if it is another list.
+
     `deadline_s` holds for unary calls that set no timeout of their own; streams have none.
     """
     options = channel_options(retries=retries)
+    target = _target(address, verified=credentials is not None)
     if credentials is None:
-        inner = grpc.aio.insecure_channel(address, options=options)
+        inner = grpc.aio.insecure_channel(target, options=options)
     else:
-        inner = grpc.aio.secure_channel(address, credentials, options=options)
+        inner = grpc.aio.secure_channel(target, credentials, options=options)
     return _Channel(inner, token_source, deadline_s)
+
+
+def _target(address: str, *, verified: bool) -> str:
+    """What gRPC calls a server or a list of them.
+
+    gRPC looks up one name, and with TLS it verifies one name for a channel.
+    """
+    servers = [server.strip() for server in address.split(",") if server.strip()]
+    if len(servers) == 1:
+        return servers[0]
+    versions = set()
+    for server in servers:
+        host, _, port = server.rpartition(":")
+        try:
+            versions.add(ipaddress.ip_address(host.strip("[]")).version if port.isdecimal() else 0)
+        except ValueError:
+            versions.add(0)
+    if verified or versions not in ({4}, {6}):
+        told = sentence(
+            "several servers in one address, {address}, must be IP addresses of one version with ports, and "
+            "cannot be verified by TLS; give one DNS name that has all their addresses",
+            address=repr(address),
+        )
+        raise FailedPrecondition(told.english, reason="ADDRESS_UNUSABLE", message_zh=told.chinese)
+    return f"ipv{versions.pop()}:{','.join(servers)}"
 
 
 class _Channel(grpc.aio.Channel):

@@ -24,6 +24,9 @@ _MAX_RECEIVED: Final = "grpc.max_receive_message_length"
 _UNASKED_BYTES: Final = 64 * 1024
 """What a server takes of a message before it asks for it."""
 
+_RESOLVE_AGAIN_MS: Final = 2_000
+"""A name is looked up again at most so often, after a connection ended: gRPC's default is half a minute."""
+
 _RETRIES = json.dumps(
     {
         "methodConfig": [
@@ -49,9 +52,17 @@ _BOTH: Final[tuple[Option, ...]] = (
 )
 
 
-def server_options(max_request_bytes: int = MAX_MESSAGE_BYTES) -> list[Option]:
-    """For a server, which also pings its clients to find broken connections."""
+def server_options(
+    max_request_bytes: int = MAX_MESSAGE_BYTES, *, connection_age_s: float = 0, age_grace_s: float = 0
+) -> list[Option]:
+    """For a server, which also pings its clients to find broken connections.
+
+    A connection takes no new calls after `connection_age_s` (0: whatever its age), give or take a tenth, and
+    ends `age_grace_s` later, with the calls that are still going on.
+    """
+    ages = {"grpc.max_connection_age_ms": connection_age_s, "grpc.max_connection_age_grace_ms": age_grace_s}
     return [
+        *((name, int(age_s * 1000)) for name, age_s in ages.items() if connection_age_s),
         *(option for option in _BOTH if option[0] != _MAX_RECEIVED),
         (_MAX_RECEIVED, max_request_bytes),
         # A message waits at its sender until the server asks for it. The probe would widen the window of
@@ -79,6 +90,9 @@ def channel_options(*, retries: bool = True) -> list[Option]:
         ("grpc.min_reconnect_backoff_ms", CONNECT_TIMEOUT_MS),
         ("grpc.max_reconnect_backoff_ms", 2_000),
         ("grpc.enable_retries", int(retries)),
+        # Calls go to all replicas that a name has, in turn. gRPC's default stays with the first that answers.
+        ("grpc.lb_policy_name", "round_robin"),
+        ("grpc.dns_min_time_between_resolutions_ms", _RESOLVE_AGAIN_MS),
     ]
     if retries:
         options.append(("grpc.service_config", _RETRIES))

@@ -36,7 +36,14 @@ async def main(process: kit.Process) -> None:
     )
     signer = _signer(settings.signing_key)
     handler = EvaluatorHandler(ReportSender(reports), threads=settings.threads, signer=signer)
-    await start(process, settings, handler, "services.evaluator.worker.child", token=token)
+    await start(
+        process,
+        settings,
+        handler,
+        "services.evaluator.worker.child",
+        kind="evaluator-worker",
+        token=token,
+    )
 
 
 def _signer(path: Path | None) -> Signer | None:

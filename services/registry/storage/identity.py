@@ -11,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.kit.paging import RowPage, RowPageRequest
+from services.kit.retention import Aged
 from services.registry.domain.identity import AuditEntry, PasswordState, Token, User, UserRole
 from services.registry.domain.passwords import Attempts, Password
 from services.registry.storage.tables import audit_entries, log_in_attempts, passwords, tokens, users
@@ -189,6 +190,10 @@ class Passwords:
     async def forget_attempts_before(self, time: datetime) -> None:
         """Delete the attempts of all names without an attempt since that time."""
         await self._session.execute(sa.delete(log_in_attempts).where(log_in_attempts.c.last_time < time))
+
+
+AUDIT_ENTRIES = Aged(table="audit_entries", time="time", before=("SET LOCAL loupe.audit_retention = 'on'",))
+"""The log refuses to lose entries in any other way."""
 
 
 class AuditLog:

@@ -96,6 +96,8 @@ class Admission:
             held = {name: record.held for name, record in records.items()}
             workers = [request.worker for request in batch]
             queue = await admissions.front(workers, held, scheduling.ageing_s)
+            for kind in self._dependencies.held_back:
+                queue.hold_back(kind)
             chosen = {
                 waiting.job: (request, waiting)
                 for request in batch

@@ -12,6 +12,7 @@ from services.caller import Caller
 from services.kit import outbox
 from services.kit.clock import timestamp
 from services.kit.database import DatabaseSessions
+from services.kit.disk import is_almost_full
 from services.kit.signals import Signals
 from services.scheduler.application.ids import new_id
 from services.scheduler.application.registry_port import RegistryPort
@@ -58,6 +59,11 @@ class Dependencies:
     registry: RegistryPort
     links: Links
     scheduling: SchedulingSettings
+
+    @property
+    def held_back(self) -> tuple[JobKind, ...]:
+        """The kinds of which no job is granted now: trainings, while the disk is almost full (T4)."""
+        return (JobKind.TRAIN,) if is_almost_full(self.scheduling.watched_folder) else ()
 
 
 async def record_transition(

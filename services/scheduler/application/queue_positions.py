@@ -42,7 +42,7 @@ class QueuePositions:
             if not known or age_s >= _MAX_AGE_S or self._took_s < _FAST_S:
                 await asyncio.shield(ranked)
         async with self._dependencies.sessions.reading() as session:
-            return await Jobs(session).positions(task_ids, self._ranking)
+            return await Jobs(session).positions(task_ids, self._ranking, self._dependencies.held_back)
 
     def _rank_again(self) -> "asyncio.Task[None]":
         if self._ranked is None or self._ranked.done():

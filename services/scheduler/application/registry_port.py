@@ -61,6 +61,10 @@ class RegistryPort(Protocol):
         """The amounts that a task takes of the compute resource, as it is defined now (W7)."""
         ...
 
+    async def compute_resources(self) -> Sequence[str]:
+        """The names of all compute resources that are defined now (W7)."""
+        ...
+
     async def number(self, task: Task, releaser: str) -> str:
         """The model version of a released task; the same for every call (R1)."""
         ...

@@ -36,6 +36,6 @@ class QueueOverview:
         async with self._dependencies.sessions.reading() as session:
             now = await database_time(session)
             rows = Workers(session)
-            waiting = await rows.waiting()
+            waiting = await rows.waiting(self._dependencies.held_back)
             workers = await rows.page(self._dependencies.scheduling.lease_s)
         return figures(workers, waiting, now, WORKER_SILENCE_LIMIT.total_seconds())

@@ -47,18 +47,21 @@ class Worker:
 class WaitCause(StrEnum):
     """Why a job waits (T4, T5)."""
 
+    DISK_ALMOST_FULL = "DISK_ALMOST_FULL"
     NO_WORKER_WITH_RESOURCE = "NO_WORKER_WITH_RESOURCE"
     WORKERS_TOO_SMALL = "WORKERS_TOO_SMALL"
     RECOVERING = "RECOVERING"
     ALL_WORKERS_BUSY = "ALL_WORKERS_BUSY"
 
 
-def wait_cause(*, served: bool, fits: bool, recovering: bool) -> WaitCause:
+def wait_cause(*, served: bool, fits: bool, recovering: bool, held_back: bool = False) -> WaitCause:
     """The condition that keeps a job waiting; if there are several, the one to mend first.
 
     `served`: a worker with the job's compute resource is present. `fits`: such a worker is large enough.
-    `recovering`: the task had started before its worker was lost.
+    `recovering`: the task had started before its worker was lost. `held_back`: none of its kind is granted.
     """
+    if held_back:
+        return WaitCause.DISK_ALMOST_FULL
     if not served:
         return WaitCause.NO_WORKER_WITH_RESOURCE
     if not fits:
@@ -79,6 +82,8 @@ class QueuePosition:
     # A worker with the job's compute resource is present; such a worker is large enough.
     served: bool
     fits: bool
+    # No job of the kind is granted while the disk is almost full.
+    held_back: bool = False
 
 
 class Lane(NamedTuple):
@@ -137,6 +142,11 @@ class Queue:
         self.running[lane.creator] += 1
         self.held[worker.name] = held
         return first
+
+    def hold_back(self, kind: JobKind) -> None:
+        """Grant no job of the kind."""
+        for lane in [lane for lane in self.lanes if lane.kind is kind]:
+            del self.lanes[lane]
 
     def _urgency(self, lane: Lane, first: WaitingJob) -> int:
         # Ageing of a lane starts anew when it is served. A job that was leased before keeps its urgency.

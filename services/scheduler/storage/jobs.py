@@ -142,9 +142,12 @@ class Jobs:
             await notify(self._session, QUEUE_CHANNEL)
 
     async def positions(
-        self, task_ids: Sequence[str], ranking: Mapping[str, int]
+        self, task_ids: Sequence[str], ranking: Mapping[str, int], held_back: Collection[JobKind] = ()
     ) -> dict[str, QueuePosition]:
-        """Positions of the tasks that are queued, and whether any present worker could take their jobs."""
+        """Positions of the tasks that are queued, and whether any present worker could take their jobs.
+
+        `held_back` are the kinds of which no job is granted now.
+        """
         rows = await self._session.execute(_WAITING, {"tasks": list(task_ids)})
         return {
             row.task: QueuePosition(
@@ -154,6 +157,7 @@ class Jobs:
                 recovering=row.recoveries > 0,
                 served=row.served,
                 fits=row.fits,
+                held_back=JobKind(row.kind) in held_back,
             )
             for row in rows
         }

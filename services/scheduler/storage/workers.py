@@ -1,6 +1,7 @@
 """Workers with their leases, and how many jobs wait (T4)."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -33,7 +34,7 @@ _QUEUED = sa.text(
         WHERE j.state = 'QUEUED'
         GROUP BY 1, 2, 3, 4, 5, 6
     )
-    SELECT q.compute_resource, q.recovering, q.n, q.oldest, w.served, w.fits
+    SELECT q.compute_resource, q.kind, q.recovering, q.n, q.oldest, w.served, w.fits
     FROM queued q CROSS JOIN LATERAL (
         SELECT count(*) > 0 AS served, coalesce(bool_or(
             q.gpus <= w.gpus AND q.cpus <= w.cpus AND q.memory_bytes <= w.memory_bytes), false) AS fits
@@ -81,13 +82,18 @@ class Workers:
             for row in rows
         ]
 
-    async def waiting(self) -> list[WaitingCount]:
-        """How many jobs wait, by compute resource and cause (T4)."""
+    async def waiting(self, held_back: Collection[JobKind] = ()) -> list[WaitingCount]:
+        """How many jobs wait, by compute resource and cause (T4); none of `held_back` is granted."""
         counts: dict[tuple[str, WaitCause], tuple[int, datetime]] = {}
         for row in await self._session.execute(_QUEUED):
             key = (
                 row.compute_resource,
-                wait_cause(served=row.served, fits=row.fits, recovering=row.recovering),
+                wait_cause(
+                    served=row.served,
+                    fits=row.fits,
+                    recovering=row.recovering,
+                    held_back=JobKind(row.kind) in held_back,
+                ),
             )
             count, oldest = counts.get(key, (0, row.oldest))
             counts[key] = count + row.n, min(oldest, row.oldest)

@@ -188,6 +188,17 @@ class RegistryClient:
         resource = await self._master_data.GetComputeResource(request)
         return Amounts(resource.gpus, resource.cpus, resource.memory_bytes)
 
+    async def compute_resources(self) -> list[str]:
+        """The names of all compute resources that are defined now (W7)."""
+        names: list[str] = []
+        request = master_data_service_pb2.ListComputeResourcesRequest()
+        while True:
+            page = await self._master_data.ListComputeResources(request)
+            names += [resource.name for resource in page.compute_resources]
+            if not page.next_page_token:
+                return names
+            request.page_token = page.next_page_token
+
     async def number(self, task: Task, releaser: str) -> str:
         """The model version of a released task; the same for every call (R1)."""
         version = await self._models.CreateModelVersion(release_order(task, releaser))

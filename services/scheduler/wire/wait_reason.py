@@ -27,6 +27,7 @@ def wait_reason(value: TaskHead, position: QueuePosition | None, resource: str) 
         served=position.served,
         fits=position.fits,
         recovering=position.recovering and value.state is not TaskState.WAITING,
+        held_back=position.held_back,
     )
     message = wait_sentence(cause, position.kind, resource, value.takes, position.number)
     return task_pb2.WaitReason(
@@ -38,12 +39,17 @@ def wait_reason(value: TaskHead, position: QueuePosition | None, resource: str) 
     )
 
 
-def wait_sentence(
+def wait_sentence(  # noqa: PLR0911 -- one a cause
     cause: WaitCause, kind: JobKind, resource: str, takes: Amounts, number: int | None = None
 ) -> Sentence:
     """Why a job of this kind waits, or would wait; `number` is its position in the queue, if it is there."""
     worker, work = _WORK[kind]
     match cause:
+        case WaitCause.DISK_ALMOST_FULL:
+            return sentence(
+                "less than 5 % of the disk is free, and no training begins until there is more; "
+                "have the operator free some"
+            )
         case WaitCause.NO_WORKER_WITH_RESOURCE:
             return sentence(
                 "no {worker} with {resource} is there; start one, or choose another resource",

@@ -206,7 +206,7 @@ async def test_the_page_of_the_interface_needs_nothing_from_elsewhere(loupe: Ins
     assert "/v1/tasks/{task}/loss:watch" in page.text
 
 
-async def test_ready_only_while_all_services_are(loupe: Installation) -> None:
+async def test_not_ready_when_no_service_serves(loupe: Installation) -> None:
     """A load balancer takes this gateway out; a supervisor leaves it running."""
     ready = await loupe.http.get("/readyz")
     assert (ready.status_code, ready.json()["backends"]) == (

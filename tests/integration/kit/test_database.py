@@ -6,7 +6,7 @@ from typing import Never
 
 import pytest
 import sqlalchemy as sa
-from loupe.errors import Aborted, DeadlineExceeded, Unavailable
+from loupe.errors import Aborted, DeadlineExceeded, FailedPrecondition, Unavailable
 
 from deploy.embedded.servers import EmbeddedServers
 from services.kit.database import Database
@@ -203,3 +203,60 @@ async def test_everything_goes_on_after_postgres_was_killed(
 
 async def connected(signals: Signals) -> None:
     await eventually(lambda: signals.connected)
+
+
+def _release(folder: Path, revisions: dict[str, str]) -> Path:
+    """The migrations of a release: what each revision runs, and which oldest head it leaves able to run."""
+    (folder / "versions").mkdir(parents=True)
+    before = None
+    for revision, text in revisions.items():
+        statement, _, floor = text.partition(" | ")
+        (folder / "versions" / f"{revision}_x.py").write_text(
+            f"from alembic import op\nrevision = {revision!r}\ndown_revision = {before!r}\n"
+            + (f"oldest_head = {floor!r}\n" if floor else "")
+            + f"def upgrade():\n    op.execute({statement!r})\n"
+        )
+        before = revision
+    return folder
+
+
+async def test_the_last_release_runs_on_a_schema_that_was_only_expanded(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    """A rolling upgrade, and the way back: old replicas restart beside new ones."""
+    first = {"0001": "CREATE TABLE thing (name text)"}
+    second = {**first, "0002": "ALTER TABLE thing ADD COLUMN colour text"}
+    third = {**second, "0003": "ALTER TABLE thing DROP COLUMN name | 0002"}
+    old, new, newest = (
+        _release(tmp_path / name, revisions)
+        for name, revisions in (("old", first), ("new", second), ("newest", third))
+    )
+    async with Database(postgres_url, "kit") as database:
+        assert await database.migrate(old) == "0001"
+        assert await database.migrate(new) == "0002"
+        assert await database.migrate(old) == "0002"
+        await add_column_and_name(database)
+        assert await database.migrate(newest) == "0003"
+        # The column that the first release needs is gone; the second does without.
+        assert await database.migrate(new) == "0003"
+        with pytest.raises(FailedPrecondition, match="is at revision 0003 of a newer release") as refused:
+            await database.migrate(old)
+        assert refused.value.reason == "SCHEMA_TOO_NEW"
+        assert await database.migrate(newest) == "0003"
+
+
+async def add_column_and_name(database: Database) -> None:
+    async with database.sessions.begin() as session:
+        await session.execute(sa.text("INSERT INTO thing (name, colour) VALUES ('a', 'red')"))
+
+
+async def test_a_schema_that_nobody_vouches_for_is_refused(postgres_url: str, tmp_path: Path) -> None:
+    """Releases before this rule say nothing of who may run on their schema."""
+    release = _release(tmp_path, {"0001": "CREATE TABLE thing ()"})
+    async with Database(postgres_url, "kit") as database:
+        await database.migrate(release)
+        async with database.sessions.begin() as session:
+            await session.execute(sa.text("UPDATE schema_revision SET version_num = '9999'"))
+            await session.execute(sa.text("DROP TABLE schema_floor"))
+        with pytest.raises(FailedPrecondition, match="restore the backup"):
+            await database.migrate(release)

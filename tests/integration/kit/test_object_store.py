@@ -254,8 +254,22 @@ async def test_a_bucket_is_made_once(settings: ObjectStoreSettings) -> None:
         await store.put_bytes("a", b"")
 
 
-def test_a_child_gets_the_same_settings(settings: ObjectStoreSettings) -> None:
-    assert load(ObjectStoreSettings, settings.environ()) == settings
+@pytest.mark.parametrize(
+    ("public", "secure", "address"),
+    [
+        (None, 0, "http://{}/"),
+        ("pictures.fab:9443", 1, "https://pictures.fab:9443/"),
+        # The store is plain inside, and behind a proxy with TLS for browsers; or the other way round.
+        ("https://pictures.fab", 0, "https://pictures.fab/"),
+        ("http://pictures.fab:9000", 1, "http://pictures.fab:9000/"),
+    ],
+)
+def test_links_lead_where_clients_reach_the_store(
+    settings: ObjectStoreSettings, public: str | None, secure: int, address: str
+) -> None:
+    store = BlockingObjectStore(replace(settings, public_endpoint=public, secure=bool(secure)))
+    link = store.presign_get("samples/a", expires_s=60, content_type="image/png")
+    assert link.startswith(address.format(settings.endpoint))
 
 
 async def test_uploads_that_were_broken_off_are_removed(store: ObjectStore) -> None:

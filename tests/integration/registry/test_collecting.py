@@ -29,7 +29,7 @@ async def test_uploads_that_no_row_names_are_collected(
     replaced, listed = sha256(png(901)), sha256(png(902))
     async with (
         ObjectStore(settings.objects) as store,
-        Database(settings.database_url, "registry") as database,
+        Database(settings.database.url, "registry") as database,
     ):
         await store.put_bytes(f"manifests/{'0' * 64}.jsonl", b"{}")
         collector = Collector(database.sessions, store, FOLDERS)
@@ -70,7 +70,7 @@ async def test_x_a_package_that_no_version_has_is_collected(
     )
     async with (
         ObjectStore(settings.objects) as store,
-        Database(settings.database_url, "registry") as database,
+        Database(settings.database.url, "registry") as database,
     ):
         for one in (recorded, orphan):
             await store.put_bytes(f"packages/{one}.zip", b"x")

@@ -2,9 +2,12 @@
 
 import asyncio
 import secrets
+import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,10 +23,16 @@ from services.kit.object_store import ObjectStore
 from services.kit.signals import Signals
 from services.scheduler.__main__ import MIGRATIONS
 from services.scheduler.application import leases
+from services.scheduler.application.admission import Admission
 from services.scheduler.application.collecting import CandidateCollector
+from services.scheduler.application.queue_positions import QueuePositions
+from services.scheduler.domain.amounts import Amounts
+from services.scheduler.domain.job import JobKind
 from services.scheduler.domain.listing import TaskFilter
+from services.scheduler.domain.queue import Worker
 from services.scheduler.settings import SchedulingSettings, Settings
 from services.scheduler.storage.task_list import TaskList
+from tests.support.full_disk import filled
 from tests.support.simulation import dependencies_of
 
 TRAIN = job_pb2.JOB_KIND_TRAIN
@@ -274,7 +283,7 @@ async def test_t7_orphans_are_collected_and_young_objects_are_not(bench: Any) ->
     await held.report(stages=[shown])
     await held.points(0, [1.0])
     await held.trained(named)
-    async with ObjectStore(settings.objects) as store, Signals(settings.database_url) as signals:
+    async with ObjectStore(settings.objects) as store, Signals(settings.database.url) as signals:
         keys = [
             key
             for name in (named, orphan)
@@ -434,3 +443,46 @@ async def test_a_server_says_which_version_and_tables_it_has(viewer: Any) -> Non
     assert server.start_time.seconds > 0
     with pytest.raises(NotFound):
         await viewer.server.GetServer(server_service_pb2.GetServerRequest(name="servers/registry"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, of a megabyte."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "loupe-test", str(tmp_path)]
+    try:
+        subprocess.run(mount, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no file system can be mounted here: {getattr(error, 'stderr', '') or error}")
+    try:
+        yield tmp_path
+    finally:
+        subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)  # noqa: S607 -- found as a shell would
+
+
+async def test_t4_no_training_begins_while_the_disk_is_almost_full(bench: Any, small_disk: Path) -> None:
+    """It waits and says why, where it would fill the disk and fail; it goes on when there is room again."""
+    task = await bench.submit()
+    task_id = task.name.removeprefix("tasks/")
+
+    async def nobody(_job: str, _token: int) -> None:
+        raise AssertionError("no job is given back here")
+
+    settings = load(Settings, bench.stack.environment)
+    async with Signals(settings.database_url) as signals:
+        scheduling = SchedulingSettings(watched_folder=small_disk)
+        dependencies = replace(dependencies_of(bench.stack.database, signals), scheduling=scheduling)
+        worker = Worker(
+            name=f"workers/{bench.resource[-8:]}-disk",
+            kinds=(JobKind.TRAIN,),
+            compute_resources=(bench.resource,),
+            capacity=Amounts(8, 64, 2**40),
+            start_time=datetime.now(UTC),
+        )
+        admission, positions = Admission(dependencies, nobody), QueuePositions(dependencies)
+        with filled(small_disk):
+            assert (await positions.of([task_id]))[task_id].held_back
+            assert await admission.ask(worker) is None
+        assert not (await positions.of([task_id]))[task_id].held_back
+        lease = await admission.ask(worker)
+    assert lease is not None
+    assert lease.task.id == task_id

@@ -8,7 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from loupe.errors import Aborted, Unavailable
+from loupe.errors import Aborted, FailedPrecondition, Unavailable
 from loupe.scheduler.v1 import job_pb2, job_service_pb2, job_service_pb2_grpc, task_pb2
 
 from services.kit.grpc_server import Service
@@ -35,6 +35,12 @@ class JobRecord:
     max_points: int = 0
 
 
+class WorkerReplaced(FailedPrecondition):
+    """As the scheduler refuses it."""
+
+    reason = "WORKER_REPLACED"
+
+
 class SchedulerDouble(job_service_pb2_grpc.JobServiceServicer):
     """Serves one queue of jobs."""
 
@@ -44,6 +50,7 @@ class SchedulerDouble(job_service_pb2_grpc.JobServiceServicer):
         self.finished: asyncio.Queue[job_service_pb2.FinishJobRequest] = asyncio.Queue()
         self.released: asyncio.Queue[str] = asyncio.Queue()
         self.away = False
+        self.replaced = False
         self.lost: set[str] = set()
         self.cancelled: set[str] = set()
         # Start times that the worker sent; the double dates its first call.
@@ -64,6 +71,8 @@ class SchedulerDouble(job_service_pb2_grpc.JobServiceServicer):
 
     async def AcquireJob(self, request: Any, context: object) -> job_service_pb2.AcquireJobResponse:  # noqa: ANN401, ARG002, N802
         self._check()
+        if self.replaced:
+            raise WorkerReplaced("another process has this name")
         self.start_times.append(request.start_time.seconds)
         response = job_service_pb2.AcquireJobResponse()
         response.start_time.seconds = request.start_time.seconds or START_TIME_S

@@ -9,11 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
+from loupe.errors import Unavailable
 from loupe.scheduler.v1 import task_pb2
 from loupe.trainer.v1 import worker_service_pb2
 
 from services.failure_codes import remedy_of
-from services.kit import machine
+from services.kit import machine, tasks
+from services.kit.readiness import Readiness
 from services.worker import worker
 from services.worker.worker import _TERMINATE_GRACE_S
 from tests.integration.worker.conftest import WorkerUnderTest
@@ -140,6 +142,7 @@ async def test_a_child_that_the_kernel_killed_for_memory_is_the_users_fault(
     """T5: the same order would take as much again; three attempts would only take longer to say so."""
     counted = tmp_path / "vmstat"
     counted.write_text("pgfault 7\noom_kill 3\n")
+    monkeypatch.setattr(machine, "_OWN_CGROUPS", tmp_path / "none")
     monkeypatch.setattr(machine, "_EVENTS", counted)
     work.scheduler.add("jobs/1", behaviour="until-sigterm")
     await eventually(lambda: work.scheduler.records["jobs/1"].losses[CLASSIFICATION])
@@ -269,3 +272,49 @@ async def test_a_child_that_dies_while_idle_is_replaced(work: WorkerUnderTest) -
     work.scheduler.add("jobs/1", iterations=10)
     async with asyncio.timeout(DEADLINE_S):
         assert (await work.scheduler.finished.get()).HasField("trained")
+
+
+async def test_a_worker_is_ready_with_its_child_and_the_schedulers_consent(work: WorkerUnderTest) -> None:
+    """A worker that can take no job, or whose name another has, is no place that works (fault h)."""
+    readiness = Readiness(pause_s=0.05)
+    readiness.require("child", work.child.require)
+    readiness.require("consent", work.worker.require_consent)
+    await readiness.begin()
+    looking = asyncio.create_task(readiness.run())
+    try:
+        await eventually(lambda: readiness.ready)
+        # The long poll that hangs takes the job; the next one is refused.
+        work.scheduler.replaced = True
+        work.scheduler.add("jobs/1")
+        await eventually(lambda: readiness.states["consent"] == "WORKER_REPLACED")
+        assert not readiness.ready
+        work.scheduler.replaced = False
+        await eventually(lambda: readiness.ready)
+        work.worker.drain()
+        await eventually(lambda: readiness.states["consent"] == "WORKER_DRAINING")
+    finally:
+        await tasks.end(looking)
+
+
+async def test_a_child_that_has_to_start_again_makes_its_worker_not_ready(work: WorkerUnderTest) -> None:
+    """`Unavailable` from its end until its successor is ready."""
+    first = (await work.child.ready()).pid
+    os.kill(first, signal.SIGKILL)
+    await eventually(lambda: work.child.pid is None)
+    with pytest.raises(Unavailable) as refused:
+        await work.child.require()
+    assert refused.value.reason == "CHILD_NOT_READY"
+    await work.child.ready()
+    await work.child.require()
+
+
+@pytest.mark.parametrize("work", [{"max_idle_s": 1.0}], indirect=True)
+async def test_a_worker_that_nobody_needs_ends(work: WorkerUnderTest) -> None:
+    """Who starts workers as jobs wait pays for one that stays; it takes what waits, and ends of itself."""
+    work.scheduler.add("jobs/1", iterations=10)
+    async with asyncio.timeout(DEADLINE_S):
+        outcome = await work.scheduler.finished.get()
+        await work.run
+    assert outcome.HasField("trained")
+    assert work.worker.status.state == worker_service_pb2.WORKER_STATE_DRAINING
+    assert work.scheduler.released.empty()

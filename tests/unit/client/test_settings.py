@@ -93,3 +93,34 @@ def test_secrets_are_not_shown() -> None:
 
 def test_the_reference_lists_every_setting() -> None:
     assert [line.name for line in describe(Settings)][-2:] == ["LOUPE_LEVEL", "LOUPE_ENDPOINT"]
+
+
+def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
+    """Orchestrators mount secrets as files: an environment is seen by whoever may look at the process."""
+    file = tmp_path / "url"
+    file.write_bytes(b"postgresql://u:secret@h/d\r\n")
+    settings = load(Settings, {"LOUPE_URL_FILE": str(file), "LOUPE_ENDPOINT": "h:1"})
+    assert settings.url == ENOUGH["LOUPE_URL"]
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"LOUPE_URL": "x", "LOUPE_URL_FILE": "{}/url"}, "LOUPE_URL and LOUPE_URL_FILE are both set"),
+        ({"LOUPE_URL_FILE": "{}/none"}, "LOUPE_URL_FILE={}/none cannot be read: No such file or directory"),
+        ({"LOUPE_URL_FILE": "{}"}, "LOUPE_URL_FILE={} cannot be read: Is a directory"),
+        ({"LOUPE_URL_FILE": "{}/binary"}, "LOUPE_URL_FILE={}/binary cannot be read: it is not UTF-8"),
+        ({"LOUPE_ENDPOINT_FILE": "{}/url"}, "LOUPE_URL is not set"),
+    ],
+)
+def test_a_secret_that_cannot_be_had_from_its_file_is_told(
+    given: dict[str, str], fault: str, tmp_path: Path
+) -> None:
+    (tmp_path / "url").write_text("hunter2")
+    (tmp_path / "binary").write_bytes(b"\xff")
+    here = {name: value.format(tmp_path) for name, value in given.items()}
+    with pytest.raises(SettingsError) as refused:
+        load(Settings, {"LOUPE_ENDPOINT": "h:1", **here})
+    (told,) = refused.value.faults
+    assert told.startswith(fault.format(tmp_path))
+    assert "hunter2" not in told

@@ -16,6 +16,7 @@ import pytest
 from loupe import watching
 from loupe.errors import NotFound, Unavailable
 from loupe.rpc.channel import connect
+from loupe.rpc.options import server_options
 from loupe.scheduler.v1 import task_pb2, task_service_pb2, task_service_pb2_grpc
 from loupe.watching import Curve, TaskView, last, resumed, watch_task
 
@@ -26,10 +27,17 @@ END = 5
 class _Scheduler(task_service_pb2_grpc.TaskServiceServicer):
     """Sends revisions 1 to END and points 0 to POINTS - 1, and breaks the connection every few messages."""
 
-    def __init__(self, break_after: int) -> None:
+    def __init__(self, break_after: int, *, waits: bool = False) -> None:
         self.break_after = break_after
+        # Until the connection ends, instead of breaking it.
+        self.waits = waits
         self.task_calls: list[str] = []
         self.loss_calls: list[str] = []
+
+    async def _break(self, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        if self.waits:
+            await asyncio.Event().wait()
+        await context.abort(grpc.StatusCode.UNAVAILABLE, "going down")
 
     async def WatchTask(  # noqa: N802 -- the contract's name
         self, request: task_service_pb2.WatchTaskRequest, context: grpc.aio.ServicerContext[Any, Any]
@@ -40,7 +48,7 @@ class _Scheduler(task_service_pb2_grpc.TaskServiceServicer):
         first = int(request.cursor or 0) + 1
         for sent, revision in enumerate(range(first, END + 1)):
             if sent == self.break_after:
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "going down")
+                await self._break(context)
             state = task_pb2.TASK_STATE_COMPLETED if revision == END else task_pb2.TASK_STATE_TRAINING
             task = task_pb2.Task(
                 name=request.name,
@@ -58,7 +66,7 @@ class _Scheduler(task_service_pb2_grpc.TaskServiceServicer):
         begin = int(request.cursor.partition(":")[2] or 0)
         for sent, first in enumerate(range(begin, POINTS, 4)):
             if sent == self.break_after:
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "going down")
+                await self._break(context)
             yield task_service_pb2.WatchLossResponse(
                 first_iteration=first,
                 losses=[float(i) for i in range(first, first + 4)],
@@ -69,8 +77,11 @@ class _Scheduler(task_service_pb2_grpc.TaskServiceServicer):
 
 
 @asynccontextmanager
-async def _served(scheduler: _Scheduler) -> AsyncIterator["task_service_pb2_grpc.TaskServiceAsyncStub"]:
-    server = grpc.aio.server()
+async def _served(
+    scheduler: _Scheduler, connection_age_s: float = 0
+) -> AsyncIterator["task_service_pb2_grpc.TaskServiceAsyncStub"]:
+    options = server_options(connection_age_s=connection_age_s, age_grace_s=connection_age_s)
+    server = grpc.aio.server(options=options)
     task_service_pb2_grpc.add_TaskServiceServicer_to_server(scheduler, server)
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
@@ -97,6 +108,21 @@ async def test_a_watch_over_a_broken_connection_misses_nothing_and_doubles_nothi
     assert len(scheduler.task_calls) == (1 if break_after > END else -(-END // break_after))
     # Each call went on where the one before had ended.
     assert scheduler.task_calls == sorted(scheduler.task_calls, key=lambda cursor: int(cursor or 0))
+
+
+async def test_a_watch_goes_on_when_its_connection_has_reached_its_age() -> None:
+    """M5: a server ends a connection with the watches that it carries, so that clients find new replicas."""
+    scheduler = _Scheduler(break_after=2, waits=True)
+    revisions: list[int] = []
+    view = TaskView()
+    async with _served(scheduler, connection_age_s=0.05) as stub:
+        async for view in watch_task(stub, "tasks/1"):
+            if view.task.revision and (not revisions or revisions[-1] != view.task.revision):
+                revisions.append(view.task.revision)
+    assert view.ended
+    assert revisions == list(range(revisions[0], END + 1))
+    assert view.curves["classification"].losses == [float(i) for i in range(POINTS)]
+    assert scheduler.task_calls == ["", "2", "4"]
 
 
 async def test_what_the_server_refuses_ends_the_watch_with_its_reason() -> None:

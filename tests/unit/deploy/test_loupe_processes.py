@@ -10,8 +10,9 @@ from loupe.signatures import PublicKeys, read_private_key
 from deploy.embedded import service_tokens, stack
 from deploy.embedded.data_folder import DataFolder
 from deploy.embedded.errors import StackError
-from deploy.embedded.loupe_processes import Workers, loupe_processes
+from deploy.embedded.loupe_processes import Workers, loupe_processes, monitoring_ports
 from deploy.embedded.nats import Nats
+from deploy.embedded.network import Network
 from deploy.embedded.ports import SERVER_PORTS, SERVICE_PORTS, assign
 from deploy.embedded.postgres import Postgres
 from deploy.embedded.process import ProcessSpec
@@ -26,7 +27,8 @@ def plan(tmp_path: Path) -> Plan:
     folder = DataFolder(tmp_path / "data")
     folder.create()
     credentials = folder.credentials()
-    ports = assign((*SERVER_PORTS, *SERVICE_PORTS), {})
+    monitored = monitoring_ports(Workers(trainers=2, evaluators=1))
+    ports = assign((*SERVER_PORTS, *SERVICE_PORTS, *monitored), {})
     return Plan(
         folder=folder,
         ports=ports,
@@ -46,6 +48,19 @@ def test_as_many_workers_as_asked_for_each_with_a_name_of_its_own(plan: Plan) ->
     specs = processes(plan, trainers=2, evaluators=0)
     assert set(specs) == {"registry", "scheduler", "evaluator", "gateway", "trainer-1", "trainer-2"}
     assert specs["trainer-2"].prepare().environment["LOUPE_WORKER"] == "trainer-2"
+
+
+def test_every_process_answers_probes_at_an_address_of_its_own_on_this_machine(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The user's own setting would give all of them the same port, and perhaps the whole network."""
+    monkeypatch.setenv("LOUPE_OPERATIONS_LISTEN", "0.0.0.0:9100")
+    specs = processes(plan, trainers=3, evaluators=1)
+    told = {name: spec.prepare().environment["LOUPE_OPERATIONS_LISTEN"] for name, spec in specs.items()}
+    assert told.pop("trainer-3") == "", "a stack without a port for it"
+    assert len(set(told.values())) == len(told) == 7
+    assert all(address.startswith("127.0.0.1:") for address in told.values())
+    assert told == {name: specs[name].monitoring for name in told}
 
 
 def test_only_those_who_own_rows_can_reach_the_database(plan: Plan) -> None:
@@ -146,8 +161,27 @@ def test_the_gateway_is_told_addresses_only(plan: Plan) -> None:
     ours = {name for name in told if name.startswith("LOUPE_")} - set(os.environ)
     assert ours == {
         *(f"LOUPE_{name.upper()}_ADDRESS" for name in SERVICE_PORTS),
-        *("LOUPE_LISTEN", "LOUPE_S3_ENDPOINT"),
+        *("LOUPE_LISTEN", "LOUPE_OPERATIONS_LISTEN", "LOUPE_S3_ENDPOINT"),
     }
+
+
+def test_other_machines_reach_second_ports_and_links_lead_to_the_gateway(plan: Plan) -> None:
+    """The processes' own ports, over which they trust each other's word on callers, stay on loopback."""
+    chosen = Network(bind="10.1.2.3", public_host="loupe.fab", certificate="/c.pem", key="/k.pem")
+    public = assign(["registry_public", "scheduler_public", "evaluator_public"], {})
+    opened = replace(plan, network=chosen, ports={**plan.ports, **public})
+    told = {name: spec.prepare().environment for name, spec in processes(opened).items()}
+    url = f"https://loupe.fab:{plan.ports['gateway']}"
+    for name in ("registry", "scheduler", "evaluator"):
+        assert told[name]["LOUPE_LISTEN"] == f"127.0.0.1:{plan.ports[name]}"
+        assert told[name]["LOUPE_PUBLIC_LISTEN"] == f"10.1.2.3:{public[f'{name}_public']}"
+        assert told[name]["LOUPE_PUBLIC_CERTIFICATE"] == "/c.pem"
+        assert told[name]["LOUPE_S3_PUBLIC_ENDPOINT"] == url
+    assert told["gateway"]["LOUPE_LISTEN"] == f"10.1.2.3:{plan.ports['gateway']}"
+    assert told["gateway"]["LOUPE_GATEWAY_OBJECTS"] == f"http://{plan.seaweed.address}/loupe"
+    assert told["gateway"]["LOUPE_GATEWAY_PUBLIC_URL"] == url
+    assert "LOUPE_PUBLIC_LISTEN" not in told["trainer-1"]
+    assert opened.public_addresses["registry"] == f"loupe.fab:{public['registry_public']}"
 
 
 def test_no_token_is_in_an_environment(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:

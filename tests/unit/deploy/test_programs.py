@@ -43,7 +43,7 @@ def _copy(source: str, target: str) -> None:
 def postgres(tmp_path: Path) -> Path:
     """A copy of PostgreSQL's wheel; its files are replaced, never written to."""
     wheel = programs.postgres_wheel()
-    for folder in (wheel / "pginstall18", wheel.with_name(f"{wheel.name}.libs")):
+    for folder in (*programs.postgres_installs(wheel), wheel.with_name(f"{wheel.name}.libs")):
         shutil.copytree(folder, tmp_path / folder.relative_to(wheel.parent), copy_function=_copy)
     return tmp_path / wheel.name
 
@@ -76,10 +76,11 @@ def test_every_file_that_postgresql_runs_counts(postgres: Path, tmp_path: Path) 
     """A library beside the program runs with it, and initdb runs the SQL of share/ as superuser."""
     install = postgres / "pginstall18"
     assert programs.postgres_programs(postgres, ProgramCheck.PINNED) == install / "bin"
-    (install / "bin/psql").unlink()  # is not run
+    (install / "bin/pgbench").unlink()  # is not run
     assert programs.postgres_programs(postgres, ProgramCheck.PINNED) == install / "bin"
     for file in (
         install / "lib/postgresql/planted.so",
+        postgres / "pginstall/bin/postgres",
         install / "share/postgresql/information_schema.sql",
         next(postgres.with_name(f"{postgres.name}.libs").glob("libpq-*.so.*")),
     ):

@@ -206,7 +206,7 @@ async def test_a_process_that_ignores_the_stop_signal_is_killed_with_its_childre
     supervisor.start()
     await supervisor.wait_ready(timeout_s=DEADLINE_S)
     log = tmp_path / "deaf.log"
-    await eventually(lambda: log.read_text().endswith("\n"))
+    await eventually(lambda: log.exists() and log.read_text().endswith("\n"))
     await supervisor.stop()
     child = int(log.read_text())
     await eventually(lambda: not is_alive(child))
@@ -307,3 +307,28 @@ async def test_a_process_is_ready_when_its_child_listens_on_its_port(tmp_path: P
         await supervisor.wait_ready(timeout_s=DEADLINE_S)
     finally:
         await supervisor.stop(kill=True)
+
+
+async def test_processes_are_added_and_removed_while_the_others_run(tmp_path: Path) -> None:
+    """`loupe scale`: the others keep their processes, and what was removed is gone and not started again."""
+    supervisor = Supervisor([python("server", FOREVER, tmp_path)], log_dir=tmp_path)
+    supervisor.start()
+    try:
+        await supervisor.wait_ready(timeout_s=DEADLINE_S)
+        server = supervisor.process("server").pid
+        supervisor.add(python("worker", FOREVER, tmp_path, after=("server",)))
+        with pytest.raises(ValueError, match="same name"):
+            supervisor.add(python("worker", FOREVER, tmp_path))
+        await supervisor.wait_ready(timeout_s=DEADLINE_S)
+        worker = supervisor.process("worker").pid
+        assert worker is not None
+        with pytest.raises(ValueError, match="server"):
+            await supervisor.remove("server")
+        await supervisor.remove("worker")
+        assert not is_alive(worker)
+        assert [process.name for process in supervisor.processes] == ["server"]
+        assert supervisor.process("server").pid == server
+        supervisor.add(python("worker", FOREVER, tmp_path, after=("server",)))
+        await supervisor.wait_ready(timeout_s=DEADLINE_S)
+    finally:
+        await supervisor.stop()

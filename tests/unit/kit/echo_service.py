@@ -79,9 +79,11 @@ class EchoServicer:
         self.attempts = 0
         self.closed_watches = 0
         self.release = asyncio.Event()
+        self.peers: set[str] = set()
 
-    async def Say(self, request: Text, _context: object) -> Text:
+    async def Say(self, request: Text, context: Any) -> Text:  # noqa: ANN401 -- gRPC's
         self.attempts += 1
+        self.peers.add(context.peer())
         if request.value == "missing":
             raise NotFound("there is no such thing; look again", thing="echo/1")
         if request.value == "faulty":

@@ -28,6 +28,7 @@ from client.update_translations import product_modules
 from deploy.embedded.readiness import serves_grpc
 from services.kit.auth import Principal, Role
 from services.kit.grpc_server import GrpcServer, ServedCall, Service
+from services.kit.limits import CallLimits
 from tests.support.http2 import http2
 from tests.support.repository import files
 from tests.support.waiting import DEADLINE_S, eventually
@@ -54,10 +55,10 @@ class Tokens:
 
 
 class Served:
-    def __init__(self, server: GrpcServer, servicer: EchoServicer) -> None:
+    def __init__(self, server: GrpcServer, servicer: EchoServicer, host: str = "127.0.0.1") -> None:
         self.server = server
         self.servicer = servicer
-        self.address = f"127.0.0.1:{server.port}"
+        self.address = f"{host}:{server.port}"
 
     def stub(
         self, token: str | None = "admin", **options: object
@@ -391,6 +392,81 @@ async def test_a_call_survives_a_restart_of_the_server() -> None:
         await asyncio.sleep(0.3)
         async with server():
             assert await calling == "admin"
+
+
+async def _two_replicas(stack: contextlib.AsyncExitStack) -> tuple[list[Served], str]:
+    replicas = []
+    for host in ("127.0.0.1", "127.0.0.2"):
+        servicer = EchoServicer()
+        server = GrpcServer(
+            [Service(servicer, add_to_server, descriptor())], verifier=Tokens(), address=f"{host}:0"
+        )
+        await stack.enter_async_context(server)
+        replicas.append(Served(server, servicer, host))
+    return replicas, ",".join(replica.address for replica in replicas)
+
+
+async def test_calls_go_to_all_replicas() -> None:
+    """A second replica takes its share; the calls of one that is gone go to the other, and come back."""
+    async with contextlib.AsyncExitStack() as stack:
+        replicas, addresses = await _two_replicas(stack)
+        first, second = replicas
+        stub = EchoStub(await stack.enter_async_context(connect(addresses, lambda: "viewer")))
+        while not (first.servicer.attempts and second.servicer.attempts):
+            await stub.Say(Text(value="connecting"))
+        for replica in replicas:
+            replica.servicer.attempts = 0
+        for _ in range(50):
+            await stub.Say(Text(value="hi"))
+        assert min(replica.servicer.attempts for replica in replicas) >= 15
+        await first.server.stop(0)
+        for _ in range(5):
+            assert (await stub.Say(Text(value="hi"))).value == "hi to viewer"
+        back = EchoServicer()
+        server = GrpcServer(
+            [Service(back, add_to_server, descriptor())], verifier=Tokens(), address=first.address
+        )
+        async with server, asyncio.timeout(DEADLINE_S):
+            while not back.attempts:
+                await stub.Say(Text(value="hi"))
+
+
+@pytest.mark.parametrize(
+    ("address", "credentials"),
+    [
+        ("127.0.0.1:1,registry:1", None),
+        ("127.0.0.1:1,[::1]:1", None),
+        ("127.0.0.1,127.0.0.2", None),
+        (",", None),
+        ("127.0.0.1:1,127.0.0.2:1", grpc.ssl_channel_credentials()),
+    ],
+)
+async def test_a_list_of_servers_that_grpc_cannot_call_is_refused(
+    address: str, credentials: grpc.ChannelCredentials | None
+) -> None:
+    with pytest.raises(errors.FailedPrecondition, match="give one DNS name") as refused:
+        connect(address, credentials=credentials)
+    assert refused.value.reason == "ADDRESS_UNUSABLE"
+
+
+async def test_a_connection_ends_at_its_age_and_no_call_with_it() -> None:
+    """Clients connect anew, and so find replicas that were added; a call in progress ends in peace."""
+    servicer = EchoServicer()
+    limits = CallLimits(connection_age_s=0.2)
+    server = GrpcServer(
+        [Service(servicer, add_to_server, descriptor())],
+        verifier=Tokens(),
+        address="127.0.0.1:0",
+        limits=limits,
+    )
+    async with server, connect(f"127.0.0.1:{server.port}", lambda: "viewer", retries=False) as channel:
+        stub = EchoStub(channel)
+        waiting = asyncio.ensure_future(_say(stub))
+        async with asyncio.timeout(DEADLINE_S):
+            while len(servicer.peers) < 3:
+                assert (await stub.Say(Text(value="hi"))).value == "hi to viewer"
+        servicer.release.set()
+        assert (await waiting).value == "wait to viewer"
 
 
 async def _who(stub: EchoStub) -> str:

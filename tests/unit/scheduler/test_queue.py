@@ -107,5 +107,8 @@ def test_t4_a_wait_reason_says_which_workers_and_for_what(
         assert told.reason == reason
         assert worker[0] in told.message
         assert worker[1] in told.message_zh
+    held_back = wait_reason(task, QueuePosition(2, MONDAY, kind, True, False, False, held_back=True), GPU)
+    assert held_back is not None
+    assert held_back.reason == "DISK_ALMOST_FULL"
     assert work[0] in told.message
     assert work[1] in told.message_zh

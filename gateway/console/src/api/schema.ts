@@ -4470,7 +4470,7 @@ export interface components {
         Verdict: "VERDICT_UNSPECIFIED" | "VERDICT_CORRECT" | "VERDICT_MISJUDGED" | "VERDICT_NONCONFORMING";
         /** @description T4. */
         WaitReason: {
-            /** @description NO_WORKER_WITH_RESOURCE, WORKERS_TOO_SMALL, ALL_WORKERS_BUSY, RECOVERING. */
+            /** @description DISK_ALMOST_FULL, NO_WORKER_WITH_RESOURCE, WORKERS_TOO_SMALL, ALL_WORKERS_BUSY, RECOVERING. */
             reason: string;
             message: string;
             messageZh: string;

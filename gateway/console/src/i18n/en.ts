@@ -752,6 +752,7 @@ export const en: Words = {
       WORKER_PRESENCE_GONE: "gone",
     },
     reasons: {
+      DISK_ALMOST_FULL: "disk almost full",
       NO_WORKER_WITH_RESOURCE: "no worker",
       WORKERS_TOO_SMALL: "workers too small",
       ALL_WORKERS_BUSY: "all busy",

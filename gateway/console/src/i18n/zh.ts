@@ -776,6 +776,7 @@ export const zh = {
       WORKER_PRESENCE_GONE: "失联",
     },
     reasons: {
+      DISK_ALMOST_FULL: "磁盘空间不足",
       NO_WORKER_WITH_RESOURCE: "无可用计算节点",
       WORKERS_TOO_SMALL: "计算节点资源不足",
       ALL_WORKERS_BUSY: "计算节点全忙",

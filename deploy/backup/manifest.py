@@ -1,0 +1,88 @@
+"""What a backup says of itself: versions, parts with their digests, and the objects that belong to it."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import IO, Any
+
+from deploy.backup.errors import BackupError
+
+FORMAT = 1
+"""A backup of a higher one is refused; one of a lower one is read."""
+MANIFEST, DATABASE, EVENTS, OBJECTS = "manifest.json", "database.dump", "events.jsonl", "objects.txt"
+SIGNING = ("signing/private.pem", "signing/public.pem")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One file of a backup besides the objects."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamPart:
+    """A stream of events as far as the rows of the backup go."""
+
+    settings: Mapping[str, Any]
+    """As JetStream has them."""
+    messages: int
+    handled: Mapping[str, int]
+    """The sequence up to which each durable consumer has handled everything."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """All that must be known before anything of a backup is used."""
+
+    format: int = FORMAT
+    loupe: str
+    """Version of the software that made it."""
+    created: str
+    """PostgreSQL's time of the rows, ISO 8601."""
+    postgres: int
+    """Major release of the server that was dumped."""
+    schemas: Mapping[str, str]
+    """The revision of each service's tables."""
+    objects: int
+    objects_bytes: int
+    lost: tuple[str, ...] = ()
+    """Objects that rows name and the store did not have whole: they were lost before the backup."""
+    parts: Mapping[str, Part] = field(default_factory=dict)
+    streams: Mapping[str, StreamPart] = field(default_factory=dict)
+
+    def to_json(self) -> bytes:
+        """As it is stored."""
+        return (json.dumps(asdict(self), indent=2) + "\n").encode()
+
+    @classmethod
+    def of_json(cls, data: bytes) -> "Manifest":
+        """The stored manifest; BackupError if it is none, or of a later format."""
+        try:
+            stored = json.loads(data)
+            if stored["format"] > FORMAT:
+                raise BackupError(
+                    f"the backup is of format {stored['format']}, made by Loupe {stored['loupe']}; this "
+                    f"version reads formats up to {FORMAT}: use that version, or a later one"
+                )
+            stored["parts"] = {name: Part(**part) for name, part in stored["parts"].items()}
+            stored["streams"] = {name: StreamPart(**part) for name, part in stored["streams"].items()}
+            return cls(**{**stored, "lost": tuple(stored["lost"])})
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise BackupError(f"{MANIFEST} cannot be read ({error}); take another copy") from error
+
+
+def object_lines(objects: Mapping[str, int]) -> Iterator[bytes]:
+    """The list of objects, as it is stored: size in bytes and key, by key."""
+    for key in sorted(objects):
+        yield f"{objects[key]} {key}\n".encode()
+
+
+def read_object_lines(file: IO[bytes]) -> dict[str, int]:
+    """The sizes of the objects by key."""
+    found = {}
+    for line in file:
+        size, _, key = line.decode().rstrip("\n").partition(" ")
+        found[key] = int(size)
+    return found

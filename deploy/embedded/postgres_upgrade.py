@@ -1,0 +1,127 @@
+"""Takes a cluster of an older PostgreSQL to the present one by `pg_upgrade`, if the wheel holds both.
+
+The old cluster is copied and stays beside the new one, as `data-<major>`, until somebody deletes it. Whatever
+ends half-way leaves the old one in its place.
+"""
+
+import logging
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.embedded.errors import ServerUnusable
+from deploy.embedded.programs import postgres_installs
+
+_UPGRADED = "data-upgraded"
+_CHECKSUMS = re.compile(r"^Data page checksum version:\s*(\d+)", re.MULTILINE)
+
+_log = logging.getLogger("loupe.embedded")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Upgrader:
+    """The folder of a cluster, the present programs, and how to run them under the account that owns it."""
+
+    state: Path
+    programs: Path
+    superuser: str
+    password: str
+    run: Callable[..., subprocess.CompletedProcess[str]]
+    """(command, …, cwd, environment)"""
+    make_folder: Callable[[str, Path], Path]
+    """A new folder of the account's, from a prefix and the folder that it lies in."""
+    initialise: Callable[[Path, tuple[str, ...]], None]
+    """Make an empty cluster there, with more options of initdb."""
+
+    def upgrade(self) -> None:
+        """Upgrade the cluster if an older PostgreSQL made it; ServerUnusable if that cannot be."""
+        self._finish()
+        data = self.state / "data"
+        if not data.exists():
+            return
+        made_by, present = self._made_by(data), self._major(self.programs)
+        if made_by == present:
+            return
+        old = self._programs_of(made_by, present)
+        _log.warning("upgrading %s from PostgreSQL %d to %d", data, made_by, present)
+        for leftover in self.state.glob("upgrade-*"):
+            shutil.rmtree(leftover)
+        folder = self.make_folder("upgrade-", self.state)
+        # The path of a socket must be short.
+        sockets = self.make_folder("loupe-pg-", Path(tempfile.gettempdir()))
+        try:
+            # Replays what a killed server left, and stops in order, which pg_upgrade asks for.
+            self._do(str(old / "postgres"), "--single", "-D", str(data), "template1", cwd=self.state)
+            self.initialise(folder / "data", self._checksums(old, data))
+            self._do(
+                str(self.programs / "pg_upgrade"),
+                f"--old-bindir={old}",
+                f"--new-bindir={self.programs}",
+                f"--old-datadir={data}",
+                f"--new-datadir={folder / 'data'}",
+                f"--username={self.superuser}",
+                f"--socketdir={sockets}",
+                cwd=folder,
+                environment={"PGPASSWORD": self.password},
+            )
+            (folder / "data").rename(self.state / _UPGRADED)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(sockets, ignore_errors=True)
+        self._finish()
+
+    def _finish(self) -> None:
+        """Put an upgraded cluster in its place, though a former start was killed before it could."""
+        data, upgraded = self.state / "data", self.state / _UPGRADED
+        if not upgraded.exists():
+            return
+        if data.exists():
+            kept = self.state / f"data-{self._made_by(data)}"
+            shutil.rmtree(kept, ignore_errors=True)
+            data.rename(kept)
+            _log.warning(
+                "the cluster from before the upgrade is kept in %s; delete it when all is well", kept
+            )
+        upgraded.rename(data)
+
+    def _programs_of(self, made_by: int, present: int) -> Path:
+        """Those of the PostgreSQL that made the cluster."""
+        wheel = self.programs.parents[1]
+        found = {self._major(install / "bin"): install / "bin" for install in postgres_installs(wheel)}
+        if made_by in found and made_by < present:
+            return found[made_by]
+        older = ", ".join(str(major) for major in sorted(found) if major < present) or "none"
+        raise ServerUnusable(
+            f"{self.state / 'data'} was made by PostgreSQL {made_by}; this version of Loupe has {present} "
+            f"and upgrades from {older}: use the version that made it, and take a backup to this one"
+        )
+
+    def _checksums(self, old: Path, data: Path) -> tuple[str, ...]:
+        """Both clusters must check their pages, or neither."""
+        told = self._do(str(old / "pg_controldata"), str(data), cwd=self.state).stdout
+        found = _CHECKSUMS.search(told)
+        return ("--data-checksums",) if found and found[1] != "0" else ("--no-data-checksums",)
+
+    @staticmethod
+    def _made_by(data: Path) -> int:
+        return int((data / "PG_VERSION").read_text().strip())
+
+    def _major(self, programs: Path) -> int:
+        told = self._do(str(programs / "postgres"), "--version", cwd=self.state).stdout
+        found = re.search(r"\) (\d+)", told)
+        if found is None:
+            raise ServerUnusable(f"{programs / 'postgres'} does not tell its version: {told.strip()}")
+        return int(found[1])
+
+    def _do(
+        self, *command: str, cwd: Path, environment: Mapping[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        done = self.run(*command, cwd=cwd, environment=environment or {})
+        if done.returncode:
+            told = (done.stdout + done.stderr).strip()[-2000:]
+            raise ServerUnusable(f"{Path(command[0]).name} failed in {self.state}: {told}")
+        return done
