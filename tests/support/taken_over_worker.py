@@ -20,7 +20,15 @@ async def main(process: lifecycle.Process) -> None:
     telemetry.configure("trainer", settings.log_level)
     handler = TrainerHandler(threads=settings.threads, checkpoint_interval_s=settings.checkpoint_interval_s)
     token, arguments = settings.tokens.own(TRAINER), (os.environ[TARGETS],)
-    await start(process, settings, handler, "tests.support.taken_over", token=token, arguments=arguments)
+    await start(
+        process,
+        settings,
+        handler,
+        "tests.support.taken_over",
+        kind="trainer",
+        token=token,
+        arguments=arguments,
+    )
 
 
 if __name__ == "__main__":
