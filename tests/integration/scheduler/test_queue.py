@@ -468,7 +468,7 @@ async def test_t4_no_training_begins_while_the_disk_is_almost_full(bench: Any, s
         raise AssertionError("no job is given back here")
 
     settings = load(Settings, bench.stack.environment)
-    async with Signals(settings.database_url) as signals:
+    async with Signals(settings.database.url) as signals:
         scheduling = SchedulingSettings(watched_folder=small_disk)
         dependencies = replace(dependencies_of(bench.stack.database, signals), scheduling=scheduling)
         worker = Worker(
