@@ -1,8 +1,8 @@
 """`python -m services.migrate SERVICE` brings the schema of one service to this release, and ends.
 
 Each service does the same when it starts. This is for who wants to know before any process is replaced
-whether a migration succeeds: a Job in front of an upgrade. It reads LOUPE_DATABASE_URL alone, and takes the
-lock that services which start meanwhile take.
+whether a migration succeeds: a Job in front of an upgrade. It reads the settings of the database alone, and
+takes the lock that services which start meanwhile take.
 """
 
 import os
@@ -15,6 +15,7 @@ from loupe.settings import SettingsError, load, setting
 from services.kit import telemetry
 from services.kit.database import Database
 from services.kit.lifecycle import Process, run
+from services.kit.postgresql import DatabaseSettings
 from services.kit.retry import retry_transient
 
 SERVICES = ("registry", "scheduler", "evaluator")
@@ -25,9 +26,7 @@ SERVICES = ("registry", "scheduler", "evaluator")
 class Settings:
     """What it reads from its environment."""
 
-    database_url: str = setting(
-        "LOUPE_DATABASE_URL", secret=True, doc="postgresql+asyncpg:// URL, as the service has it"
-    )
+    database: DatabaseSettings
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
 
 
@@ -38,7 +37,7 @@ async def main(process: Process) -> None:
     (service,) = sys.argv[1:]
     settings = load(Settings, os.environ)
     telemetry.configure(f"migrate-{service}", settings.log_level)
-    database = await process.enter(Database(settings.database_url, service))
+    database = await process.enter(Database.of(service, settings.database))
     migrations = Path(__file__).parent / service / "migrations"
     await retry_transient(lambda: database.migrate(migrations), what="migrating")
     process.stop()
