@@ -148,7 +148,8 @@ def test_a_watch_of_an_ended_task_tells_its_end_and_its_curve_line_by_line(
     assert done.code == 0
     assert "\x1b" not in done.stdout
     assert "resolution filter: done" in done.stdout
-    assert "COMPLETED" in done.stdout.splitlines()[-1]
+    # Another test may have released it meanwhile.
+    assert re.search("COMPLETED|RELEASED", done.stdout.splitlines()[-1])
 
 
 def test_the_log_of_the_training_can_be_read(loupe: Loupe, trained: dict[str, Any]) -> None:
