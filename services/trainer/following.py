@@ -12,7 +12,7 @@ from loupe.translation import sentence
 from loupe.worker.v1 import event_pb2, meeting_pb2, order_pb2
 
 from services.failure_codes import FailureCode
-from services.kit import tasks
+from services.kit import machine, tasks
 from services.kit.retry import Backoff
 from services.kit.shared_secret import SharedSecret
 from services.trainer.place import Place, interface_environ
@@ -171,6 +171,7 @@ class Following:
 
 async def _failure(child: Child) -> event_pb2.Event:
     """How the child ended, as an event with `failed`."""
+    kills = machine.out_of_memory_kills()
     try:
         async for event in child.events:
             if event.HasField("failed"):
@@ -178,7 +179,8 @@ async def _failure(child: Child) -> event_pb2.Event:
     except (LoupeError, ValueError) as error:
         return event_pb2.Event(failed=outcomes.child_protocol(error, "").failed)
     returncode = await child.process.terminate(_EXIT_GRACE_S)
-    lost = outcomes.child_died(returncode, "", out_of_memory=False).failed
-    # One of several that train together, whichever is the first to end.
-    lost.failure.code = FailureCode.PROCESS_LOST
+    out_of_memory = machine.out_of_memory_kills() > kills
+    lost = outcomes.child_died(returncode, "", out_of_memory=out_of_memory).failed
+    if lost.retryable:
+        lost.failure.code = FailureCode.PROCESS_LOST
     return event_pb2.Event(failed=lost)

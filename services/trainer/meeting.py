@@ -147,6 +147,7 @@ class Meeting:
         self._count = 0
         self._formation: LedFormation | None = None
         self._store: tuple[str, int] = ("", 0)
+        self._interface: Mapping[str, str] = {}
         self._links: set[asyncio.Task[None]] = set()
 
     @property
@@ -156,6 +157,7 @@ class Meeting:
 
     async def __aenter__(self) -> Self:
         host, port = self._settings.address
+        self._interface = interface_environ(host)
         self._server = await self._secret.serve(host, port, self._meet)
         _log.info("meeting followers", extra={"address": host, "port": self.port})
         return self
@@ -189,8 +191,7 @@ class Meeting:
                     store_fd=store.fileno(),
                     loss_fd=read_fd,
                 )
-                interface = interface_environ(self._settings.address[0])
-                self._formation = LedFormation(self._count, place, members, write_fd, interface)
+                self._formation = LedFormation(self._count, place, members, write_fd, self._interface)
                 await self._announce(members, self._formation)
                 yield self._formation
         finally:
