@@ -34,17 +34,21 @@ class Talk:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        # Now: a connection that is closed tells neither.
+        self._peer, self._own_address = (
+            str((writer.get_extra_info(name) or ["unknown"])[0]) for name in ("peername", "sockname")
+        )
         self._pinging: asyncio.Task[None] | None = None
 
     @property
     def peer(self) -> str:
         """The other's address, for people."""
-        return str((self._writer.get_extra_info("peername") or ["unknown"])[0])
+        return self._peer
 
     @property
     def own_address(self) -> str:
         """This end's, on the network that leads to the other."""
-        return str(self._writer.get_extra_info("sockname")[0])
+        return self._own_address
 
     async def send(self, message: meeting_pb2.MeetingMessage) -> None:
         """Send it. HostLost."""
