@@ -3,20 +3,25 @@
 import asyncio
 import contextlib
 import os
+import re
 import signal
+import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from loupe.errors import Unavailable
-from loupe.worker.v1 import meeting_pb2, order_pb2
+from google.protobuf import json_format
+from loupe.errors import LoupeError, Unavailable
+from loupe.settings import SettingsError, load
+from loupe.worker.v1 import event_pb2, meeting_pb2, order_pb2
 
 from services.kit.shared_secret import SecretRefused, SharedSecret, server_context
 from services.trainer.following import Following
 from services.trainer.meeting import Meeting
 from services.trainer.settings import MeetingSettings
+from services.trainer.talk import Talk
 from services.trainer.training.session import run
 from services.vision.pack import PackCache
 from services.worker.warm_child import WarmChild
@@ -156,3 +161,102 @@ async def test_somebody_in_between_is_refused_by_both():
         await eventually(lambda: outcomes)
         assert isinstance(outcomes[0], EOFError)
         server.close()
+
+
+@contextlib.asynccontextmanager
+async def enlisted(port: int, host: str = "b", **changes: str) -> AsyncIterator[Talk]:
+    """A follower without processes."""
+    own = meeting_pb2.Enlistment(host=host, version=OWN.version, torch_version=OWN.torch_version)
+    own.MergeFrom(meeting_pb2.Enlistment(**changes))
+    async with Talk(*await SharedSecret(SECRET).connect("127.0.0.1", port)) as talk:
+        await talk.send(meeting_pb2.MeetingMessage(enlistment=own))
+        yield talk
+
+
+async def test_who_comes_too_late_takes_the_place_of_one_that_is_lost():
+    """The lost one is told of by name, and the others meet again without it."""
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        meeting() as leader,
+        enlisted(leader.port, "first") as first,
+        leader.formed() as formation,
+        enlisted(leader.port, "second") as second,
+    ):
+        told = (await anext(first.messages())).formation
+        assert (told.node, told.nodes, told.processes) == (1, 2, 1)
+        first.close()
+        _, loss_fd = formation.descriptors
+        event = json_format.Parse(await asyncio.to_thread(os.read, loss_fd, 65_536), event_pb2.Event())
+        assert event.failed.failure.code == "PROCESS_LOST"
+        assert "host first (127.0.0.1) of this training: it closed" in event.failed.failure.message
+        async with contextlib.AsyncExitStack() as later:
+            again = asyncio.create_task(later.enter_async_context(leader.formed()))
+            assert (await anext(second.messages())).formation.number == told.number + 1
+            await again
+
+
+async def test_a_host_that_is_not_alike_is_refused_by_name(tmp_path):
+    """Other software would draw another curve, or fail in the middle of one."""
+    async with asyncio.timeout(DEADLINE_S), meeting() as leader:
+        async with enlisted(leader.port, version="0") as talk:
+            refusal = (await talk.first()).refusal
+        assert (refusal.reason, refusal.message) == (
+            "OTHER_VERSION",
+            "b has Loupe 0, its leader Loupe 1; make them alike",
+        )
+        other = meeting_pb2.Enlistment(host="b", version="1", torch_version="2", gpus=1)
+        following = Following(Leader(leader.port), other, Share())
+
+        async def reason() -> str:
+            try:
+                await following.require()
+            except LoupeError as error:
+                return error.reason
+            return ""
+
+        async def refused() -> bool:
+            return await reason() == "OTHER_GPUS"
+
+        async with running(child(tmp_path, following).run()):
+            await eventually(refused)
+
+
+async def test_only_processes_of_the_present_formation_reach_the_store():
+    """A process of a formation that is over must not disturb the next one."""
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        meeting() as leader,
+        enlisted(leader.port),
+        leader.formed() as formation,
+    ):
+        reached = []
+        for number in (formation.number + 1, formation.number):
+            reader, writer = await SharedSecret(SECRET).connect("127.0.0.1", leader.port)
+            link = meeting_pb2.StoreLink(formation=number)
+            await Talk(reader, writer).send(meeting_pb2.MeetingMessage(store_link=link))
+            store = socket.socket(fileno=os.dup(formation.descriptors[0]))
+            store.settimeout(0 if number != formation.number else DEADLINE_S)
+            if number != formation.number:
+                assert await reader.read() == b""
+            with store, contextlib.suppress(BlockingIOError):
+                (await asyncio.to_thread(store.accept))[0].close()
+                reached.append(number)
+            writer.close()
+        assert reached == [formation.number]
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"LOUPE_MEETING_LISTEN": "0.0.0.0:7105"}, "the address of one network"),
+        ({"LOUPE_MEETING_LISTEN": "gpu-1:7105"}, "an IPv4 address"),
+        ({"LOUPE_MEETING_SECRET": "short"}, "32 random characters or more, not of 5"),
+        ({"LOUPE_NODES": "0"}, "1 or more"),
+    ],
+)
+def test_a_meeting_that_is_open_to_many_is_refused(settings, named):
+    """All networks, or a secret that can be guessed, are never meant."""
+    given = {"LOUPE_NODES": "2", "LOUPE_MEETING_LISTEN": "10.0.0.1:7105", "LOUPE_MEETING_SECRET": SECRET}
+    assert load(MeetingSettings, given).nodes == 2
+    with pytest.raises(SettingsError, match=re.escape(named)):
+        load(MeetingSettings, given | settings)
