@@ -25,7 +25,7 @@ from tests.support.relay import relay_to
 from tests.support.waiting import DEADLINE_S, eventually
 
 TRAINING, WAITING = task_pb2.TASK_STATE_TRAINING, task_pb2.TASK_STATE_WAITING
-ITERATIONS = 60
+ITERATIONS = 40
 SECRET = "of the hosts that train together in a test"  # noqa: S105
 PORT = 7105
 
