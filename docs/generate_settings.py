@@ -21,6 +21,7 @@ _PROCESSES = (
     ("evaluator", "services.evaluator.settings", "Settings"),
     ("gateway", "gateway.settings", "Settings"),
     ("trainer", "services.trainer.settings", "Settings"),
+    ("follower", "services.trainer.settings", "FollowerSettings"),
     ("evaluator worker", "services.evaluator.worker.settings", "Settings"),
     ("child of a worker", "services.vision.sources", "ChildSettings"),
 )

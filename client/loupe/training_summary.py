@@ -19,13 +19,15 @@ def _facts(value: summary_pb2.TrainingSummary, *, seed_is_given: bool) -> Render
     augmentations = ", ".join(
         enum_word(task_pb2.Augmentation, one).lower() for one in preprocessing.augmentations
     )
-    resource = translated(
-        "{name}: {gpus} GPUs, {cpus} CPUs, {memory}",
-        name=names.short(spec.compute_resource),
-        gpus=value.takes.gpus,
-        cpus=value.takes.cpus,
-        memory=human_bytes(value.takes.memory_bytes),
+    resource, takes = names.short(spec.compute_resource), value.takes
+    amounts = translated(
+        "{gpus} GPUs, {cpus} CPUs, {memory}",
+        gpus=takes.gpus,
+        cpus=takes.cpus,
+        memory=human_bytes(takes.memory_bytes),
     )
+    if value.nodes > 1:
+        amounts = translated("{nodes} hosts, each with {amounts}", nodes=value.nodes, amounts=amounts)
     return facts(
         {
             translated("model"): f"{spec.model_name} v{spec.target_major}",
@@ -38,7 +40,7 @@ def _facts(value: summary_pb2.TrainingSummary, *, seed_is_given: bool) -> Render
             translated("augmentation"): augmentations or "–",
             translated("segmentation"): _yes(spec.train_segmentation),
             translated("seed"): str(spec.seed) if seed_is_given else translated("drawn at submission"),
-            translated("resource"): resource,
+            translated("resource"): f"{resource}: {amounts}",
             translated("workers"): _workers(value),
             translated("duration"): _duration(value),
         }

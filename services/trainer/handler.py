@@ -9,6 +9,9 @@ from loupe.worker.v1 import event_pb2, order_pb2
 from services.worker.held_job import HeldJob
 from services.worker.outcomes import Outcome
 
+CHILD = "services.trainer.child"
+"""The program of the child, of trainers and followers."""
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingRun:

@@ -20,8 +20,8 @@ from services.worker.gpus import watch_gpus
 from services.worker.handler import JobHandler
 from services.worker.jobs import Jobs
 from services.worker.object_share import CONNECTIONS, ObjectShare
-from services.worker.settings import WorkerSettings
-from services.worker.warm_child import WarmChild
+from services.worker.settings import ChildHostSettings, WorkerSettings
+from services.worker.warm_child import Hosts, WarmChild
 from services.worker.worker import Worker
 
 _log = logging.getLogger(__name__)
@@ -37,11 +37,12 @@ async def start(  # noqa: PLR0913 -- what the workers differ in
     token: Callable[[], str],
     arguments: Sequence[str] = (),
     group: bool = False,
+    hosts: Hosts | None = None,
 ) -> Worker:
     """Open the parts of a worker and start it; it is drained when the process stops.
 
     `kind` names the worker's process to monitoring; `token` gives what this kind of worker shows the servers.
-    `group`: the child starts processes that train together, over connections on this machine.
+    `group`: several processes train together, over connections of their own; with those of other `hosts`.
     """
     operations = await process.enter(Operations(settings.operations, kind, settings.tls))
     operations.watch_folder("cache", settings.cache_dir)
@@ -56,8 +57,9 @@ async def start(  # noqa: PLR0913 -- what the workers differ in
     clock = SystemClock()
     cache = settings.cache_dir.absolute()  # the child has another working folder
     shared = await process.enter(ObjectStore(settings.objects, threads=CONNECTIONS))
-    _tell_what_does_not_hold()
-    child = _child(settings, [child_module, *arguments], ObjectShare(shared), group=group)
+    child = confined_child(
+        settings, [child_module, *arguments], ObjectShare(shared), group=group, hosts=hosts
+    )
     worker = Worker(
         name=settings.name,
         compute_resource=settings.compute_resource,
@@ -72,6 +74,8 @@ async def start(  # noqa: PLR0913 -- what the workers differ in
     )
 
     operations.readiness.require("child", child.require)
+    if hosts is not None:
+        operations.readiness.require("hosts", hosts.require)
     operations.readiness.require("consent", worker.require_consent)
 
     async def work() -> None:
@@ -108,9 +112,16 @@ async def _serve(
     )
 
 
-def _child(
-    settings: WorkerSettings, module_and_arguments: Sequence[str], share: ObjectShare, *, group: bool
+def confined_child(
+    settings: ChildHostSettings,
+    module_and_arguments: Sequence[str],
+    share: ObjectShare,
+    *,
+    group: bool,
+    hosts: Hosts | None = None,
 ) -> WarmChild:
+    """A warm child that is kept from what its work does not need; the log tells what this kernel lacks."""
+    _tell_what_does_not_hold()
     return WarmChild(
         # -P: the working folder is no place of modules.
         [sys.executable, "-P", "-m", child_confinement.__name__, *module_and_arguments],
@@ -118,6 +129,7 @@ def _child(
         scratch=settings.cache_dir.absolute() / "children" / settings.name,
         share=share,
         policy=lambda folder: settings.child_policy(folder, group=group),
+        hosts=hosts,
     )
 
 

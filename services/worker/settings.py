@@ -30,31 +30,15 @@ _CHILD_PREFIXES = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class WorkerSettings:
-    """Settings of a worker process."""
+class ChildHostSettings:
+    """Settings of a process that keeps a child, for jobs of its own or of another host."""
 
     worker: str = setting("LOUPE_WORKER", default="", doc="This worker's name; empty: host and process id")
-    compute_resource: str = setting(
-        "LOUPE_COMPUTE_RESOURCE", default="cpu", doc="The compute resource that this worker stands for (W7)"
-    )
     gpus: int | None = setting(
         "LOUPE_GPUS",
         default=None,
         doc="How many GPUs this worker has for its jobs; empty: all of the machine's",
     )
-    cpus: int | None = setting(
-        "LOUPE_CPUS", default=None, doc="How many processor cores it has; empty: all that it may run on"
-    )
-    memory_bytes: int | None = setting(
-        "LOUPE_MEMORY_BYTES",
-        default=None,
-        doc="How much memory it has; empty: the machine's, or its container's",
-    )
-    listen: str = setting(
-        "LOUPE_LISTEN", default="127.0.0.1:0", doc="host:port for WorkerService; port 0: any"
-    )
-    scheduler_address: str = setting("LOUPE_SCHEDULER_ADDRESS", doc="host:port of the scheduler")
-    registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
     cache_dir: Path = setting("LOUPE_CACHE_DIR", doc="Packs and files of running jobs")  # noqa: RUF009 -- a field
     cache_bytes: int = setting(
         "LOUPE_CACHE_BYTES", default=8_589_934_592, doc="How large the packs in the cache may grow together"
@@ -62,26 +46,9 @@ class WorkerSettings:
     torch_threads: int = setting(
         "LOUPE_TORCH_THREADS", default=0, doc="Threads of torch on the CPU; 0: one for every core"
     )
-    max_unreported_bytes: int = setting(
-        "LOUPE_MAX_UNREPORTED_BYTES",
-        default=8 * 2**20,
-        doc="How much is kept while the scheduler is away, before the child has to wait",
-    )
-    max_idle_s: float = setting(
-        "LOUPE_MAX_IDLE_S",
-        default=0.0,
-        doc="A worker that had no job for so long ends, for who starts workers as jobs wait; 0: it stays",
-    )
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
     objects: ObjectStoreSettings = field()
-    tokens: ServiceTokenSettings = field()
-    tls: TlsSettings = field()
-    calls: CallLimits = field()
     operations: OperationsSettings = field()
-
-    def __post_init__(self) -> None:
-        if not self.max_idle_s >= 0:
-            raise ValueError("LOUPE_MAX_IDLE_S must be 0 or more")
 
     @property
     def name(self) -> str:
@@ -93,22 +60,10 @@ class WorkerSettings:
         """Threads of torch: results are reproducible for a given number."""
         return self.torch_threads or machine.cpus()
 
-    def announcement(self) -> job_service_pb2.AcquireJobRequest:
-        """What this worker is and has, for each request of a job; without `kinds` and `wait`."""
-        gpus = machine.gpus() if self.gpus is None else self.gpus
-        return job_service_pb2.AcquireJobRequest(
-            worker=f"workers/{self.name}",
-            compute_resources=[f"computeResources/{self.compute_resource}"],
-            capacity=job_pb2.Amounts(
-                gpus=gpus,
-                cpus=machine.cpus() if self.cpus is None else self.cpus,
-                memory_bytes=machine.memory_bytes() if self.memory_bytes is None else self.memory_bytes,
-            ),
-            version=VERSION,
-            # The child's, which is the same Python; this process does not import it.
-            torch_version=version_of("torch"),
-            device=machine.gpu_models() if gpus else machine.cpu_model(),
-        )
+    @property
+    def own_gpus(self) -> int:
+        """How many GPUs it has."""
+        return machine.gpus() if self.gpus is None else self.gpus
 
     @property
     def child_reads(self) -> Mapping[str, Path]:
@@ -149,6 +104,67 @@ class WorkerSettings:
             writes=tuple(str(path.absolute()) for path in (folder, packs, jobs)),
             hidden=str(self.cache_dir.absolute()),
             group=group,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerSettings(ChildHostSettings):
+    """Settings of a worker process."""
+
+    compute_resource: str = setting(
+        "LOUPE_COMPUTE_RESOURCE", default="cpu", doc="The compute resource that this worker stands for (W7)"
+    )
+    cpus: int | None = setting(
+        "LOUPE_CPUS", default=None, doc="How many processor cores it has; empty: all that it may run on"
+    )
+    memory_bytes: int | None = setting(
+        "LOUPE_MEMORY_BYTES",
+        default=None,
+        doc="How much memory it has; empty: the machine's, or its container's",
+    )
+    listen: str = setting(
+        "LOUPE_LISTEN", default="127.0.0.1:0", doc="host:port for WorkerService; port 0: any"
+    )
+    scheduler_address: str = setting("LOUPE_SCHEDULER_ADDRESS", doc="host:port of the scheduler")
+    registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
+    max_unreported_bytes: int = setting(
+        "LOUPE_MAX_UNREPORTED_BYTES",
+        default=8 * 2**20,
+        doc="How much is kept while the scheduler is away, before the child has to wait",
+    )
+    max_idle_s: float = setting(
+        "LOUPE_MAX_IDLE_S",
+        default=0.0,
+        doc="A worker that had no job for so long ends, for who starts workers as jobs wait; 0: it stays",
+    )
+    tokens: ServiceTokenSettings = field()
+    tls: TlsSettings = field()
+    calls: CallLimits = field()
+
+    def __post_init__(self) -> None:
+        if not self.max_idle_s >= 0:
+            raise ValueError("LOUPE_MAX_IDLE_S must be 0 or more")
+
+    @property
+    def nodes(self) -> int:
+        """On how many hosts it does its jobs."""
+        return 1
+
+    def announcement(self) -> job_service_pb2.AcquireJobRequest:
+        """What this worker is and has, on all its hosts, for its requests; without `kinds` and `wait`."""
+        memory_bytes = machine.memory_bytes() if self.memory_bytes is None else self.memory_bytes
+        return job_service_pb2.AcquireJobRequest(
+            worker=f"workers/{self.name}",
+            compute_resources=[f"computeResources/{self.compute_resource}"],
+            capacity=job_pb2.Amounts(
+                gpus=self.nodes * self.own_gpus,
+                cpus=self.nodes * (machine.cpus() if self.cpus is None else self.cpus),
+                memory_bytes=self.nodes * memory_bytes,
+            ),
+            version=VERSION,
+            # The child's, which is the same Python; this process does not import it.
+            torch_version=version_of("torch"),
+            device=machine.gpu_models() if self.own_gpus else machine.cpu_model(),
         )
 
 

@@ -9,13 +9,15 @@ import socket
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Protocol
 
 from google.protobuf import json_format
 from loupe.errors import LoupeError, Unavailable
 from loupe.worker.v1 import event_pb2, order_pb2
 
-from services.kit import machine
+from services.kit import machine, tasks
 from services.kit.child_confinement import Policy
 from services.kit.child_process import OBJECT_FDS, ChildProcess, OutputStream
 from services.kit.retry import Backoff
@@ -33,11 +35,48 @@ class UnreadableEvent(ValueError):
     """The child sent an event that this worker cannot use."""
 
 
+class Formation(Protocol):
+    """The hosts whose processes a child's train with, from before its start until after its end."""
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """What tells the child of them."""
+        ...
+
+    @property
+    def descriptors(self) -> Sequence[int]:
+        """What it inherits."""
+        ...
+
+    async def grant(self, order: order_pb2.Order) -> None:
+        """Let the others read the objects of the order, and no others. One that fails to is lost."""
+        ...
+
+    async def broken(self) -> None:
+        """Return when the child should be gone, because another is lost."""
+        ...
+
+
+class Hosts(Protocol):
+    """Where this host meets those with which it trains together."""
+
+    def formed(self) -> AbstractAsyncContextManager[Formation]:
+        """Waits until all are there; ends the formation."""
+        ...
+
+    async def require(self) -> None:
+        """Raise Unavailable unless all are there."""
+        ...
+
+
 class Child:
     """A warm child. Its taker reads its events to the end, or gives it back to be replaced."""
 
-    def __init__(self, process: ChildProcess, share: ObjectShare | None = None) -> None:
+    def __init__(
+        self, process: ChildProcess, share: ObjectShare | None = None, formation: Formation | None = None
+    ) -> None:
         self.process = process
+        self.formation = formation
         self._share = share
         self.events = _events(process)
         self.taken = False
@@ -52,6 +91,8 @@ class Child:
         """Give an order, and the objects that it names; FailedPrecondition if the child is gone."""
         if self._share is not None:
             self._share.grant(order)
+        if self.formation is not None:
+            await self.formation.grant(order)
         await self.process.send(json_format.MessageToDict(order))
 
 
@@ -65,6 +106,11 @@ async def _events(process: ChildProcess) -> AsyncIterator[event_pb2.Event]:
         yield event
 
 
+async def _end_with(formation: Formation, process: ChildProcess) -> None:
+    await formation.broken()
+    await process.kill()
+
+
 class WarmChild:
     """Keeps a child ready for the next order. Give `run` to `background`.
 
@@ -72,7 +118,7 @@ class WarmChild:
     deletes nothing. No other process uses `scratch`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what a child needs
         self,
         argv: Sequence[str],
         environ: Mapping[str, str],
@@ -80,8 +126,13 @@ class WarmChild:
         scratch: Path,
         share: ObjectShare | None = None,
         policy: Callable[[Path], Policy] | None = None,
+        hosts: Hosts | None = None,
     ) -> None:
-        """`argv` gets the objects of its orders from `share`, and a policy for its folder from `policy`."""
+        """`argv` gets the objects of its orders from `share`, and a policy for its folder from `policy`.
+
+        Before each child the other `hosts` are waited for; None: there are no others.
+        """
+        self._hosts = hosts
         self._argv = tuple(argv)
         self._environ = dict(environ)
         self._share = share
@@ -133,6 +184,8 @@ class WarmChild:
             await child.process.kill()
         if self._share is not None:
             self._share.revoke()
+        if child.formation is not None and keep:
+            await child.formation.grant(order_pb2.Order())
         child.taken = False
         child.returned.set()
 
@@ -163,6 +216,13 @@ class WarmChild:
             await asyncio.sleep(backoff.delay_s(failures) if failures > 1 else 0)
 
     async def _live_once(self) -> None:
+        async with contextlib.AsyncExitStack() as resources:
+            formation = None
+            if self._hosts is not None:
+                formation = await resources.enter_async_context(self._hosts.formed())
+            await self._live(formation)
+
+    async def _live(self, formation: Formation | None) -> None:
         tail: deque[str] = deque(maxlen=_TAIL_LINES)
 
         def captured(stream: OutputStream, line: str) -> None:
@@ -174,6 +234,11 @@ class WarmChild:
         environ = {**self._environ, "TMPDIR": str(self._temporary)}
         if self._policy is not None:
             environ |= {"HOME": str(self._temporary), **self._policy(self._temporary).environ()}
+        descriptors: tuple[int, ...] = ()
+        if formation is not None:
+            # Settings of this process's environment win.
+            environ = {**formation.environ, **environ}
+            descriptors = tuple(formation.descriptors)
         async with contextlib.AsyncExitStack() as resources:
             connections: list[socket.socket] = []
             if self._share is not None:
@@ -185,12 +250,15 @@ class WarmChild:
                     on_output=captured,
                     environ=environ,
                     cwd=None if self._policy is None else str(self._temporary),
-                    pass_fds=tuple(connection.fileno() for connection in connections),
+                    pass_fds=(*descriptors, *(connection.fileno() for connection in connections)),
                 )
             )
             for connection in connections:
                 connection.close()
-            child = Child(process, self._share)
+            child = Child(process, self._share, formation)
+            if formation is not None:
+                breaking = asyncio.create_task(_end_with(formation, process))
+                resources.push_async_callback(tasks.end, breaking)
             machine.offer_to_out_of_memory_killer(child.pid)
             if not await self._until_ready(child):
                 await process.kill()

@@ -60,9 +60,11 @@ def pods(manifests: list[Manifest]) -> Iterator[tuple[str, Manifest]]:
     """The templates of all pods, by the names of what makes them."""
     for one in manifests:
         spec = one.get("spec", {})
-        template = spec.get("template") or spec.get("jobTargetRef", {}).get("template")
-        if template:
-            yield one["metadata"]["name"], template
+        group = spec.get("leaderWorkerTemplate", {})
+        found = (spec.get("template"), spec.get("jobTargetRef", {}).get("template"))
+        for template in (*found, group.get("leaderTemplate"), group.get("workerTemplate")):
+            if template:
+                yield one["metadata"]["name"], template
 
 
 def variables(pod: Manifest) -> dict[str, Manifest]:
@@ -94,5 +96,6 @@ PROCESS_OF_MODULE = {
     "services.evaluator": "evaluator",
     "gateway": "gateway",
     "services.trainer": "trainer",
+    "services.trainer.follow": "follower",
     "services.evaluator.worker": "evaluator worker",
 }

@@ -25,10 +25,10 @@ from tests.deploy.conftest import (
 from tests.support.repository import ROOT
 
 SERVERS = ("registry", "scheduler", "evaluator")
-VALUES = [("minimal",), ("trial",), ("fab",), ("keda",), ("minimal", "monitoring")]
+VALUES = [("minimal",), ("trial",), ("fab",), ("keda",), ("minimal", "monitoring"), ("fab", "hosts")]
 KUBERNETES = ("1.34", "1.35", "1.36", "1.37")
 # Of operators: no schema of Kubernetes describes them.
-FOREIGN = {"ScaledJob", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
+FOREIGN = {"LeaderWorkerSet", "ScaledJob", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
 
 
 @pytest.mark.parametrize("names", VALUES, ids="+".join)
@@ -86,6 +86,8 @@ def _worker(**changed: object) -> str:
         _worker(replicas=1, resources={"limits": {"cpu": 1}}),
         _worker(replicas=1, kind="evaluator"),
         _worker(keda={"maxReplicas": 1, "triggers": []}),
+        _worker(nodes=2, replicas=1, kind="evaluator-worker"),
+        _worker(nodes=2, keda={"maxReplicas": 1, "triggers": [{"type": "cron", "metadata": {}}]}),
     ],
 )
 def test_workers_that_cannot_be_are_refused(helm: str, worker: str) -> None:
@@ -217,6 +219,36 @@ def test_workers_that_keda_starts_end_of_themselves(render: Render) -> None:
     pod = scaled["jobTargetRef"]["template"]
     assert pod["spec"]["restartPolicy"] == "Never"
     assert variables(pod)["LOUPE_MAX_IDLE_S"]["value"] == "600"
+
+
+def test_hosts_that_train_together_find_each_other(render: Render) -> None:
+    """A follower has the leader's address and secret, and no token or address of a service."""
+    group = of_kind(render("fab", "hosts"), "LeaderWorkerSet")["loupe-worker-group"]["spec"]
+    template = group["leaderWorkerTemplate"]
+    assert (group["replicas"], template["size"]) == (2, 4)
+    # A pod that comes back meets those that are left; a leader becomes ready only with its followers.
+    assert (group["startupPolicy"], template["restartPolicy"]) == ("LeaderCreated", "None")
+    leader, follower = template["leaderTemplate"], template["workerTemplate"]
+    own, others = variables(leader), variables(follower)
+    assert own["LOUPE_NODES"]["value"] == "4"
+    assert own["LOUPE_MEETING_LISTEN"]["value"] == "$(POD_IP):7105"
+    assert list(own).index("POD_IP") < list(own).index("LOUPE_MEETING_LISTEN")
+    assert others["LOUPE_LEADER_ADDRESS"]["value"] == "$(LWS_LEADER_ADDRESS):7105"
+    assert not {name for name in others if "TOKEN" in name or "TLS" in name or "SCHEDULER" in name}
+    for pod in (leader, follower):
+        volumes = {one["name"]: one for one in pod["spec"]["volumes"]}
+        assert {item["key"] for item in volumes["secrets"]["secret"]["items"]} == {
+            "s3-secret-key",
+            "meeting-secret",
+        }
+        assert ("tokens" in volumes) == ("tls" in volumes) == (pod is leader)
+        (container,) = pod["spec"]["containers"]
+        assert {mount["name"] for mount in container["volumeMounts"]} == set(volumes)
+        assert "startupProbe" not in container, "nobody knows when the other hosts come"
+    policies = of_kind(render("fab", "hosts"), "NetworkPolicy")
+    among = policies["loupe-worker-group"]["spec"]
+    assert {"from": [{"podSelector": among["podSelector"]}]} in among["ingress"]
+    assert all("ports" in rule for rule in policies["loupe-worker-evaluator"]["spec"]["ingress"])
 
 
 async def test_the_trigger_of_keda_counts_waiting_trainings(postgres_url: str) -> None:

@@ -33,7 +33,8 @@ def _ours() -> dict[str, dict[str, Any]]:
 
 def test_every_variable_of_compose_is_a_setting_of_its_process(settings_of: Mapping[str, set[str]]) -> None:
     """A variable that the process does not read is set in vain."""
-    assert len(_ours()) == len(PROCESS_OF_MODULE)
+    # A follower is on another machine than its leader.
+    assert len(_ours()) == len(PROCESS_OF_MODULE) - 1
     for name, service in _ours().items():
         ours = {variable for variable in service["environment"] if variable.startswith("LOUPE_")}
         known = settings_of[PROCESS_OF_MODULE[service["command"][2]]]

@@ -52,10 +52,10 @@ async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @contextlib.asynccontextmanager
-async def relay_to(host: str, port: int) -> AsyncIterator[Relay]:
-    """A relay on a free port of 127.0.0.1."""
+async def relay_to(host: str, port: int, *, listen: str = "127.0.0.1") -> AsyncIterator[Relay]:
+    """A relay on a free port of an address of this machine."""
     relay = Relay(host, port)
-    server = await asyncio.start_server(relay.pass_on, "127.0.0.1", 0)
+    server = await asyncio.start_server(relay.pass_on, listen, 0)
     relay.listens_at = server.sockets[0].getsockname()[1]
     try:
         yield relay

@@ -8,6 +8,7 @@ from loupe.translation import sentence
 from services.registry.domain.identifiers import id_faults, text_faults
 
 _MAX_COUNT = 100_000
+_MAX_NODES = 1000
 CONDITIONS = ("site", "product", "process_step", "equipment")
 """Business images are searched by these (W2)."""
 
@@ -38,13 +39,14 @@ class ProductionEnvironment:
 
 @dataclass(frozen=True, slots=True)
 class ComputeResource:
-    """A named kind of hardware with the amounts that one task takes (W7)."""
+    """A named kind of hardware with the amounts that one task takes (W7), of each of its nodes."""
 
     id: str
     description: str = ""
     gpus: int = 0
     cpus: int = 0
     memory_bytes: int = 0
+    nodes: int = 1
 
     def faults(self) -> list[Violation]:
         """What is wrong with it."""
@@ -64,6 +66,7 @@ class ComputeResource:
             ("gpus", self.gpus, _MAX_COUNT),
             ("cpus", self.cpus, _MAX_COUNT),
             ("memory_bytes", self.memory_bytes, 2**60),
+            ("nodes", self.nodes, _MAX_NODES),
         )
         faults.extend(
             Violation(

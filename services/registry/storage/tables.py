@@ -32,7 +32,13 @@ production_environments = _table(
 )
 
 compute_resources = _table(
-    "compute_resources", id=_TEXT, description=_TEXT, gpus=_INT, cpus=_INT, memory_bytes=_BIGINT
+    "compute_resources",
+    id=_TEXT,
+    description=_TEXT,
+    gpus=_INT,
+    cpus=_INT,
+    memory_bytes=_BIGINT,
+    nodes=_INT,
 )
 
 algorithm_images = _table(

@@ -32,7 +32,14 @@ def environment_out(value: ProductionEnvironment) -> pb.ProductionEnvironment:
 
 def resource_in(resource_id: str, message: pb.ComputeResource) -> ComputeResource:
     """What a request describes."""
-    return ComputeResource(resource_id, message.description, message.gpus, message.cpus, message.memory_bytes)
+    return ComputeResource(
+        resource_id,
+        message.description,
+        gpus=message.gpus,
+        cpus=message.cpus,
+        memory_bytes=message.memory_bytes,
+        nodes=message.nodes or 1,
+    )
 
 
 def resource_out(value: ComputeResource) -> pb.ComputeResource:
@@ -43,4 +50,5 @@ def resource_out(value: ComputeResource) -> pb.ComputeResource:
         gpus=value.gpus,
         cpus=value.cpus,
         memory_bytes=value.memory_bytes,
+        nodes=value.nodes,
     )

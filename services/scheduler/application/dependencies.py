@@ -16,7 +16,7 @@ from services.kit.disk import is_almost_full
 from services.kit.signals import Signals
 from services.scheduler.application.ids import new_id
 from services.scheduler.application.registry_port import RegistryPort
-from services.scheduler.domain.job import Job, JobKind, Network
+from services.scheduler.domain.job import Job, JobKind, Network, taken_by
 from services.scheduler.domain.spec import TrainingSpec
 from services.scheduler.domain.task import Task, TaskKind, TaskTransition
 from services.scheduler.settings import SchedulingSettings
@@ -116,7 +116,7 @@ async def queue_job(session: AsyncSession, task: Task, kind: JobKind, now: datet
         attempt=task.attempt,
         kind=kind,
         compute_resource=task.spec.compute_resource,
-        takes=task.takes,
+        takes=taken_by(kind, task.takes, task.nodes),
         queue_time=now,
         available_time=now,
     )

@@ -43,7 +43,7 @@ class ExportTasks:
         faults = check_resource(compute_resource, facts) if compute_resource else []
         if faults:
             raise InvalidArgument.of(*faults)
-        takes = await registry.amounts(compute_resource) if compute_resource else None
+        takes = (await registry.resource(compute_resource)).takes if compute_resource else None
         async with self._dependencies.sessions.begin() as session:
             tasks = Tasks(session)
             # The training task exists as long as its version (T7). Its lock serialises concurrent exports.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from services.scheduler.domain.amounts import Amounts
+from services.scheduler.domain.amounts import ComputeResource
 from services.scheduler.domain.spec import (
     BankToRun,
     ExportSpec,
@@ -57,8 +57,8 @@ class RegistryPort(Protocol):
         """Pin the data path's current listing for ever (W12)."""
         ...
 
-    async def amounts(self, compute_resource: str) -> Amounts:
-        """The amounts that a task takes of the compute resource, as it is defined now (W7)."""
+    async def resource(self, compute_resource: str) -> ComputeResource:
+        """What a task takes of the compute resource, as it is defined now (W7)."""
         ...
 
     async def compute_resources(self) -> Sequence[str]:

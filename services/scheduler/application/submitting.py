@@ -14,7 +14,7 @@ from services.caller import Caller
 from services.scheduler.application.dependencies import Dependencies, queue_first_job, record_transition
 from services.scheduler.application.ids import new_id
 from services.scheduler.application.summaries import Summaries
-from services.scheduler.domain.amounts import NOTHING
+from services.scheduler.domain.amounts import NOTHING, ComputeResource
 from services.scheduler.domain.spec import (
     PredictionRequest,
     PredictionSpec,
@@ -128,11 +128,11 @@ class Submissions:
         spec = examination.spec
         if spec is None:
             raise InvalidArgument("the submission is incomplete; validate it step by step")
-        takes = NOTHING
+        resource = ComputeResource(NOTHING)
         if not validate_only:
             # Before the transaction, which must not wait for another service. A superfluous pin does no harm.
             registry = self._dependencies.registry
-            takes = await registry.amounts(spec.compute_resource)
+            resource = await registry.resource(spec.compute_resource)
             if not spec.pinned:
                 pinned = await asyncio.gather(*(registry.pin(path) for path in spec.data_paths))
                 spec = replace(spec, pinned=tuple(pinned))
@@ -148,7 +148,8 @@ class Submissions:
             creator=caller.name,
             create_time=now,
             priority=request.priority,
-            takes=takes,
+            takes=resource.takes,
+            nodes=resource.nodes,
         )
         if not validate_only:
             async with self._dependencies.sessions.begin() as session:

@@ -3,7 +3,7 @@
 from services.kit.database import database_time
 from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.application.workers import present
-from services.scheduler.domain.job import JobKind
+from services.scheduler.domain.job import JobKind, taken_by
 from services.scheduler.domain.spec import TrainingSpec
 from services.scheduler.domain.wizard.registry_data import RegistryData
 from services.scheduler.domain.wizard.training_summary import (
@@ -25,7 +25,7 @@ class Summaries:
     async def of(self, spec: TrainingSpec, facts: RegistryData) -> TrainingSummary:
         """The summary of a spec that the examination of these facts resolved to."""
         resource = spec.compute_resource
-        takes = await self._dependencies.registry.amounts(resource)
+        amounts = await self._dependencies.registry.resource(resource)
         async with self._dependencies.sessions.reading() as session:
             measured = await Throughputs(session).latest(spec)
             now, rows = await database_time(session), Workers(session)
@@ -41,9 +41,11 @@ class Summaries:
                 for path in spec.data_paths
             ),
             networks=network_plans(spec, facts, measured),
-            takes=takes,
+            takes=amounts.takes,
+            nodes=amounts.nodes,
             workers=tuple(
-                workers_there(resource, kind, takes, workers) for kind in (JobKind.TRAIN, JobKind.EVALUATE)
+                workers_there(resource, kind, taken_by(kind, amounts.takes, amounts.nodes), workers)
+                for kind in (JobKind.TRAIN, JobKind.EVALUATE)
             ),
             waiting=sum(one.count for one in waiting if one.compute_resource == resource),
         )

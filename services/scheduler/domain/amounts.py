@@ -15,6 +15,10 @@ class Amounts:
         """The sum."""
         return Amounts(self.gpus + other.gpus, self.cpus + other.cpus, self.memory_bytes + other.memory_bytes)
 
+    def times(self, count: int) -> "Amounts":
+        """Those of so many hosts."""
+        return Amounts(self.gpus * count, self.cpus * count, self.memory_bytes * count)
+
     def without(self, other: "Amounts") -> "Amounts":
         """The difference, each amount at least 0."""
         return Amounts(
@@ -29,3 +33,11 @@ class Amounts:
 
 
 NOTHING = Amounts()
+
+
+@dataclass(frozen=True, slots=True)
+class ComputeResource:
+    """What a task takes of a compute resource: of each of its hosts, of which only trainings take several."""
+
+    takes: Amounts
+    nodes: int = 1

@@ -64,6 +64,11 @@ class Checkpoint:
         return (mine, self.next_iteration) > (theirs, other.next_iteration)
 
 
+def taken_by(kind: JobKind, takes: Amounts, nodes: int) -> Amounts:
+    """What a job takes of all hosts, each of which has `takes`; only trainings are spread over several."""
+    return takes.times(nodes) if kind is JobKind.TRAIN else takes
+
+
 def has_advanced(reached: float, fraction: float) -> bool:
     """Whether a job without checkpoints is so much further that its recoveries are forgotten (T5).
 

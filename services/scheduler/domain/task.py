@@ -181,7 +181,9 @@ class TaskHead:
     create_time: datetime
     priority: int = 0
     # Amounts of its compute resource at submission.
+    # Of each host, and how many hosts train together.
     takes: Amounts = NOTHING
+    nodes: int = 1
     revision: int = 1
     # The revision of the last change of the state or of `terminating`. Progress is left out: it changes ten
     # times a second and would make every etag stale before it is used.

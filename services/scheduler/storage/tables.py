@@ -36,6 +36,7 @@ tasks = sa.Table(
     sa.Column("tried_version", sa.Text),
     sa.Column("priority", sa.Integer),
     *_amounts(),
+    sa.Column("nodes", sa.Integer),
     sa.Column("request_id", sa.Text),
     sa.Column("request_digest", sa.LargeBinary),
     sa.Column("spec", _json),

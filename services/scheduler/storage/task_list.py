@@ -21,7 +21,7 @@ _AFTER_ALL = "~"
 _HEAD = (
     *("id", "kind", "state", "creator", "create_time", "priority", "gpus", "cpus", "memory_bytes"),
     *("revision", "state_revision", "attempt", "terminating", "start_time", "end_time", "phase", "progress"),
-    *("terminator", "recoveries", "report", "model_version"),
+    *("nodes", "terminator", "recoveries", "report", "model_version"),
 )
 _HAS_PART = "strpos(lower(model_name), :part) > 0"
 # Plan for the values: the best index depends on how rare the grams are.

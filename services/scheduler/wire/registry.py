@@ -25,7 +25,7 @@ from loupe.registry.v1 import (
 )
 
 from services import input_messages, look_messages
-from services.scheduler.domain.amounts import Amounts
+from services.scheduler.domain.amounts import Amounts, ComputeResource
 from services.scheduler.domain.spec import (
     BankToRun,
     ExportSpec,
@@ -182,11 +182,13 @@ class RegistryClient:
             )
         return _pinned_of(snapshot.name)
 
-    async def amounts(self, compute_resource: str) -> Amounts:
-        """The amounts that a task takes of the compute resource, as it is defined now (W7)."""
+    async def resource(self, compute_resource: str) -> ComputeResource:
+        """What a task takes of the compute resource, as it is defined now (W7)."""
         request = master_data_service_pb2.GetComputeResourceRequest(name=compute_resource)
         resource = await self._master_data.GetComputeResource(request)
-        return Amounts(resource.gpus, resource.cpus, resource.memory_bytes)
+        # A registry from before knows no nodes.
+        takes = Amounts(resource.gpus, resource.cpus, resource.memory_bytes)
+        return ComputeResource(takes, resource.nodes or 1)
 
     async def compute_resources(self) -> list[str]:
         """The names of all compute resources that are defined now (W7)."""

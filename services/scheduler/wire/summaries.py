@@ -3,6 +3,7 @@
 from loupe.scheduler.v1 import job_pb2, summary_pb2
 
 from services import input_messages
+from services.scheduler.domain.job import taken_by
 from services.scheduler.domain.throughput import InputSize
 from services.scheduler.domain.wizard.training_summary import (
     CodeSamples,
@@ -28,6 +29,7 @@ def summary(value: TrainingSummary) -> summary_pb2.TrainingSummary:
         networks=[_network(one) for one in value.networks],
         warm_start_weights_sha256=value.spec.warm_start_weights_sha256,
         takes=queue.amounts(value.takes),
+        nodes=value.nodes,
         estimated_duration=duration(value.estimated_s),
         workers=[_workers(one, value) for one in value.workers],
         waiting_count=value.waiting,
@@ -73,6 +75,7 @@ def _workers(value: WorkersThere, of: TrainingSummary) -> summary_pb2.WorkersThe
         free_count=value.free,
     )
     if value.cause is not None:
-        told = wait_sentence(value.cause, value.kind, of.spec.compute_resource, of.takes)
+        takes = taken_by(value.kind, of.takes, of.nodes)
+        told = wait_sentence(value.cause, value.kind, of.spec.compute_resource, takes)
         message.reason, message.message, message.message_zh = value.cause, told.english, told.chinese
     return message

@@ -4,7 +4,7 @@ from loupe.scheduler.v1 import task_pb2
 from loupe.translation import Sentence, sentence
 
 from services.scheduler.domain.amounts import Amounts
-from services.scheduler.domain.job import JobKind
+from services.scheduler.domain.job import JobKind, taken_by
 from services.scheduler.domain.queue import QueuePosition, WaitCause, wait_cause
 from services.scheduler.domain.task import TaskHead, TaskState
 from services.scheduler.wire.values import timestamp
@@ -29,7 +29,8 @@ def wait_reason(value: TaskHead, position: QueuePosition | None, resource: str) 
         recovering=position.recovering and value.state is not TaskState.WAITING,
         held_back=position.held_back,
     )
-    message = wait_sentence(cause, position.kind, resource, value.takes, position.number)
+    takes = taken_by(position.kind, value.takes, value.nodes)
+    message = wait_sentence(cause, position.kind, resource, takes, position.number)
     return task_pb2.WaitReason(
         reason=cause,
         message=message.english,

@@ -8,8 +8,9 @@ The environment's contract is torchrun's: RANK, WORLD_SIZE, LOCAL_RANK, GROUP_RA
 """
 
 import contextlib
+import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -26,8 +27,14 @@ from services.vision.faults import InfrastructureFault
 
 PATIENCE_S = 300.0
 """How long a process waits for another that lives: half of what a worker waits for a silent child."""
+_LOOK_S = 0.5
 _UNTIL_KILLED = timedelta(days=365)
 """Where a wait has no bound of its own: whoever waits dies with the one it waits for."""
+
+
+def _prepared(node: int) -> str:
+    """The key that a machine sets when it has packed."""
+    return f"prepared/{node}"
 
 
 @dataclass(frozen=True)
@@ -101,12 +108,24 @@ class Group:
         if self.store is None:
             yield
             return
-        prepared = f"prepared/{self.node}"
+        prepared = _prepared(self.node)
         if self.local_rank:
             self.store.wait([prepared], _UNTIL_KILLED)
         yield
         if not self.local_rank:
             self.store.set(prepared, "1")
+
+    def wait_for_hosts(self, meanwhile: Callable[[], None]) -> None:
+        """Returns when each machine has packed; calls `meanwhile` twice a second.
+
+        One that has to decode all images takes longer than the others have patience at their first batch.
+        """
+        hosts = self.size // self.local_size
+        if self.store is None or hosts == 1:
+            return
+        while not self.store.check([_prepared(node) for node in range(hosts)]):
+            meanwhile()
+            time.sleep(_LOOK_S)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from loupe.scheduler.v1 import job_pb2
+from loupe.scheduler.v1 import job_pb2, task_pb2
 from loupe.worker.v1 import event_pb2, order_pb2
 from torch import nn
 
@@ -24,6 +24,7 @@ from services.trainer.training.monitoring import (
     ProgressReporter,
     Share,
     emit_log,
+    emit_progress,
     network_of,
 )
 from services.trainer.training.preparing import Prepared, prepare
@@ -56,6 +57,7 @@ def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
     started = time.monotonic()
     with group.in_turn():
         prepared = prepare(recipe, work, objects, cache, folder, channel)
+    group.wait_for_hosts(partial(_wait, channel))
     device = group.device
     torch.use_deterministic_algorithms(device.type == "cpu")
     torch.backends.cudnn.benchmark = True  # batches are all of one shape
@@ -245,6 +247,12 @@ def _log_changes(before: Progress, now: Progress, reporter: ProgressReporter) ->
     previous, current = (_counted(progress.threads, progress.processes) for progress in (before, now))
     if previous != current:
         reporter.log(f"resumed with {current}, begun with {previous}: equal up to rounding")
+
+
+def _wait(channel: Channel) -> None:
+    """Says that the child lives, while other hosts prepare."""
+    channel.stop_if_asked()
+    emit_progress(channel, task_pb2.PHASE_PREPROCESSING, task_pb2.Progress(fraction=1.0))
 
 
 def _counted(threads: int, processes: int) -> str:

@@ -97,6 +97,7 @@ async def test_a_new_installation_has_something_to_train_with(viewer: Caller) ->
         "computeResources/cpu",
         "computeResources/gpu",
     ]
+    assert [item.nodes for item in resources.compute_resources] == [1, 1]
 
 
 async def test_an_image_version_tells_the_defaults_that_it_was_created_with(registry: Registry) -> None:

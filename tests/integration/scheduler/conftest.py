@@ -115,14 +115,16 @@ class Stack:
         )
         return self.caller(f"users/{user}", token.secret)
 
-    async def new_resource(self, *, gpus: int = 0, cpus: int = 1, memory_bytes: int = 2**30) -> str:
+    async def new_resource(
+        self, *, gpus: int = 0, cpus: int = 1, memory_bytes: int = 2**30, nodes: int = 1
+    ) -> str:
         """A new compute resource, so that a test has its own queue."""
         resource = f"r-{secrets.token_hex(4)}"
         created = await self.admin.master_data.CreateComputeResource(
             master_data_service_pb2.CreateComputeResourceRequest(
                 compute_resource_id=resource,
                 compute_resource=master_data_pb2.ComputeResource(
-                    gpus=gpus, cpus=cpus, memory_bytes=memory_bytes
+                    gpus=gpus, cpus=cpus, memory_bytes=memory_bytes, nodes=nodes
                 ),
             )
         )

@@ -355,6 +355,28 @@ async def _figures(bench: Any, caller: Any) -> queue_pb2.ResourceQueue:
     return own[0] if own else queue_pb2.ResourceQueue()
 
 
+async def test_w7_a_training_takes_all_hosts_of_its_resource_and_its_evaluation_one(
+    bench: Any, stack: Any, viewer: Any, new_worker: Any
+) -> None:
+    """One host would train too slowly, or not at all; several evaluate nothing together."""
+    resource = await stack.new_resource(cpus=2, nodes=3)
+    task = await bench.submit(compute_resource=resource)
+    host = job_pb2.Amounts(cpus=2, memory_bytes=2**30)
+    hosts = job_pb2.Amounts(cpus=6, memory_bytes=3 * 2**30)
+    prefix = f"workers/{secrets.token_hex(4)}"
+    one = new_worker(stack, resource, f"{prefix}-1", host)
+    group = new_worker(stack, resource, f"{prefix}-3", hosts)
+    assert await one.ask(TRAIN) is None
+    waiting = await viewer.tasks.GetTask(task_service_pb2.GetTaskRequest(name=task.name))
+    assert waiting.wait.reason == "WORKERS_TOO_SMALL"
+    assert "6 CPUs and 3 GiB" in waiting.wait.message
+    held = await group.acquire(TRAIN)
+    assert [lease.takes for of in await _listed_workers(viewer, prefix) for lease in of.leases] == [hosts]
+    await held.trained()
+    await one.acquire(job_pb2.JOB_KIND_EVALUATE)
+    assert [lease.takes for of in await _listed_workers(viewer, prefix) for lease in of.leases] == [host]
+
+
 async def test_t4_workers_are_listed_as_they_announced_themselves(
     bench: Any, viewer: Any, new_worker: Any
 ) -> None:

@@ -34,20 +34,24 @@ class Installation:
     client: AsyncLoupe
     processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
 
-    async def start(self, name: str, module: str, **settings: str) -> None:
-        """Start `python -m module`; its log is in the folder."""
+    async def start(self, name: str, module: str, *, prefix: Sequence[str] = (), **settings: str) -> None:
+        """Start `python -m module`, by the command `prefix` where there is one; its log is in the folder."""
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", module),
+                *(*prefix, sys.executable, "-m", module),
                 env={**os.environ, **import_path(), **self.environ, **settings},
                 stdout=log,
                 stderr=log,
             )
 
-    async def start_worker(self, name: str, module: str) -> None:
+    async def start_worker(self, name: str, module: str, **settings: str) -> None:
         """Start a worker; workers share a cache."""
-        cache = str(self.folder / "cache")
-        await self.start(name, module, LOUPE_WORKER=name, LOUPE_CACHE_DIR=cache, LOUPE_LISTEN=f"{HOST}:0")
+        own = {
+            "LOUPE_WORKER": name,
+            "LOUPE_CACHE_DIR": str(self.folder / "cache"),
+            "LOUPE_LISTEN": f"{HOST}:0",
+        }
+        await self.start(name, module, **own | settings)
 
     def worker(self, kind: str) -> str:
         """The one worker of a kind that runs: `trainer` or `evaluator-worker`."""
@@ -71,10 +75,12 @@ class Installation:
         lines = (self.folder / f"{name}.log").read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
-    async def tiny_image(self, max_iter: int, *, minor: int, segmentation_iterations: int = 0) -> str:
+    async def tiny_image(
+        self, max_iter: int, *, minor: int, segmentation_iterations: int = 0, base_lr: float = 0.01
+    ) -> str:
         """A version of a seeded image that trains fast on two cores; of the one that segments, if asked."""
         parameters = {
-            "base_lr": 0.01,
+            "base_lr": base_lr,
             "batch_size": 8,
             "max_iter": max_iter,
             "weight_decay": 0.0001,
@@ -112,7 +118,14 @@ class Installation:
         return str(created.name)
 
     async def train(
-        self, model_name: str, image: str, dataset: str, *, special: Sequence[str] = (), seed: int = 1
+        self,
+        model_name: str,
+        image: str,
+        dataset: str,
+        *,
+        special: Sequence[str] = (),
+        seed: int = 1,
+        resource: str = "cpu",
     ) -> str:
         """Submit a training; with special codes one of both networks. The task's name."""
         codes = [code for code in DEFECTS if code not in special]
@@ -125,7 +138,7 @@ class Installation:
             algorithm_image_version=image,
             production_environment="productionEnvironments/demo-fab-cell-array",
             data_paths=await self.client.data_paths([dataset], []),
-            compute_resource="computeResources/cpu",
+            compute_resource=f"computeResources/{resource}",
             model_params_json=json.dumps(model_params) if special else "",
             train_segmentation=bool(special),
             seed=seed,
@@ -152,7 +165,9 @@ class Installation:
 
 
 @contextlib.asynccontextmanager
-async def installed(environment: Mapping[str, str], folder: Path) -> AsyncIterator[Installation]:
+async def installed(
+    environment: Mapping[str, str], folder: Path, *, trainer: str = "services.trainer"
+) -> AsyncIterator[Installation]:
     """Start the three services and one worker of each kind; end them all afterwards."""
     ports = assign(SERVICES, {})
     addresses = {name: f"{HOST}:{ports[name]}" for name in SERVICES}
@@ -177,7 +192,7 @@ async def installed(environment: Mapping[str, str], folder: Path) -> AsyncIterat
     try:
         for name in SERVICES:
             await installation.start(name, f"services.{name}", LOUPE_LISTEN=addresses[name])
-        await installation.start_worker("trainer-1", "services.trainer")
+        await installation.start_worker("trainer-1", trainer)
         await installation.start_worker("evaluator-worker-1", "services.evaluator.worker")
         yield installation
     finally:

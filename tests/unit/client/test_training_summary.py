@@ -78,6 +78,14 @@ def test_everything_is_shown_as_it_would_be_run(monkeypatch: pytest.MonkeyPatch)
     assert "(left out)" in text
 
 
+def test_hosts_that_train_together_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight GPUs of one host are not two hosts of eight."""
+    monkeypatch.setenv("LC_ALL", "en_US.UTF-8")
+    spread = summary()
+    spread.nodes = 2
+    assert "cpu: 2 hosts, each with 0 GPUs, 2 CPUs, 2.0 GB" in shown(spread)
+
+
 def test_no_duration_is_made_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LC_ALL", "en_US.UTF-8")
     assert "was measured yet" in shown(summary())

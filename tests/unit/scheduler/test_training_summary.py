@@ -99,6 +99,7 @@ def summary(measured: dict[Network, tuple[float, ...]], size: InputSize = SIZE) 
             {network: MeasuredThroughput(network, size, paces) for network, paces in measured.items()},
         ),
         takes=Amounts(),
+        nodes=1,
         workers=(),
         waiting=0,
     )

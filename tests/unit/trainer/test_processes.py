@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+import torch.distributed as dist
 from google.protobuf import json_format
 from loupe.scheduler.v1 import job_pb2
 from loupe.worker.v1 import event_pb2, order_pb2
@@ -58,6 +59,26 @@ def test_the_parts_of_a_batch_are_the_batch():
         for name in ("images_NHWC", "classes_N", "draws_N"):
             joined = torch.cat([getattr(first, name), getattr(second, name)])
             assert torch.equal(joined, getattr(whole, name))
+
+
+def test_hosts_that_have_packed_wait_for_those_that_have_not():
+    """A host that decodes all images anew is no lost one, however long it takes; its leader says it lives."""
+    store = dist.HashStore()
+    first, second = (Group(torch.device("cpu"), rank, 2, node=rank, store=store) for rank in range(2))
+    with first.in_turn():
+        pass
+    waited = []
+
+    def meanwhile() -> None:
+        waited.append(1)
+        if len(waited) == 3:
+            with second.in_turn():
+                pass
+
+    first.wait_for_hosts(meanwhile)
+    assert len(waited) == 3
+    Group(torch.device("cpu"), 1, 2, local_rank=1, local_size=2, store=store).wait_for_hosts(meanwhile)
+    assert len(waited) == 3, "one host has nobody to wait for"
 
 
 @dataclass(frozen=True)

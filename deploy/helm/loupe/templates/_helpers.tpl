@@ -105,7 +105,7 @@ priorityClassName: {{ . }}
 {{- end }}
 
 {{- define "loupe.port" -}}
-{{- get (dict "registry" "7101" "scheduler" "7102" "evaluator" "7103" "gateway" "8080" "trainer" "7104" "evaluator-worker" "7104") . -}}
+{{- get (dict "registry" "7101" "scheduler" "7102" "evaluator" "7103" "gateway" "8080" "trainer" "7104" "evaluator-worker" "7104" "meeting" "7105") . -}}
 {{- end }}
 
 {{- define "loupe.operationsEnv" -}}
@@ -127,6 +127,10 @@ startupProbe:
   periodSeconds: 5
   timeoutSeconds: 3
   failureThreshold: 120
+{{ include "loupe.lastingProbes" . }}
+{{- end }}
+
+{{- define "loupe.lastingProbes" -}}
 readinessProbe:
   httpGet: {path: /readyz, port: operations}
   periodSeconds: 5
@@ -184,7 +188,7 @@ livenessProbe:
       - {key: {{ . }}, path: {{ . }}}
       {{- end }}
 {{- end }}
-{{- if .root.Values.tls }}
+{{- if and .root.Values.tls (ne .tls false) }}
 - name: tls
   secret:
     secretName: {{ .root.Values.tls }}

@@ -2475,12 +2475,20 @@ export interface components {
             /** @description `computeResources/{resource}`. */
             name: string;
             description: string;
-            /** Format: int64 */
+            /**
+             * Format: int64
+             * @description Of one host, as the two below.
+             */
             gpus: number;
             /** Format: int64 */
             cpus: number;
             /** Format: uint64 */
             memoryBytes: string;
+            /**
+             * Format: int64
+             * @description Hosts that a training takes these amounts of, each. All other jobs take those of one host. 0: 1.
+             */
+            nodes: number;
         };
         /**
          * @description * `CONCLUSION_UNSPECIFIED`
@@ -4386,7 +4394,7 @@ export interface components {
             networks: components["schemas"]["NetworkPlan"][];
             /** @description Hex SHA-256 of the parent's weights, from which the networks start; empty: from scratch. */
             warmStartWeightsSha256: string;
-            /** @description Of the compute resource, while the task runs. */
+            /** @description Of the compute resource, while the task runs: of each of its `nodes`. */
             takes?: components["schemas"]["Amounts"];
             /**
              * @description Of all networks, with their validations; without waiting, preprocessing and evaluation. Absent while one of the
@@ -4401,6 +4409,11 @@ export interface components {
              * @description Jobs of the compute resource that wait already.
              */
             waitingCount: string;
+            /**
+             * Format: int64
+             * @description Hosts that train together.
+             */
+            nodes: number;
         };
         /** @description Somebody who may hold tokens. Rules A1 and A2. */
         User: {

@@ -74,7 +74,9 @@ class TrainingSummary:
     # Samples by data path, in order.
     paths: tuple[tuple[str, int], ...]
     networks: tuple[NetworkPlan, ...]
+    # Of each host, and how many hosts train together.
     takes: Amounts
+    nodes: int
     workers: tuple[WorkersThere, ...]
     # Jobs of the resource that wait already.
     waiting: int

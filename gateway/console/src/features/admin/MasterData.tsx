@@ -142,6 +142,7 @@ function Environments(): ReactNode {
 interface NewResource {
   id: string;
   description: string;
+  nodes: number;
   gpus: number;
   cpus: number;
   memoryGib: number;
@@ -176,6 +177,7 @@ function Resources(): ReactNode {
             dataSource={all}
             columns={[
               { title: t.common.name, render: (_, one) => lastPart(one.name) },
+              { title: t.masterData.nodes, align: "right", dataIndex: "nodes" },
               { title: t.wizard.gpus, align: "right", dataIndex: "gpus" },
               { title: t.wizard.cpus, align: "right", dataIndex: "cpus" },
               { title: t.wizard.memory, align: "right", render: (_, one) => bytes(Number(one.memoryBytes)) },
@@ -200,7 +202,7 @@ function Resources(): ReactNode {
           layout="vertical"
           preserve={false}
           requiredMark={false}
-          initialValues={{ description: "", gpus: 0, cpus: 2, memoryGib: 4 }}
+          initialValues={{ description: "", nodes: 1, gpus: 0, cpus: 2, memoryGib: 4 }}
           onFinish={async ({ id, memoryGib, ...body }) => {
             const made = await act(
               () =>
@@ -217,6 +219,9 @@ function Resources(): ReactNode {
             <Input />
           </Form.Item>
           <div className="row" style={{ gap: 16 }}>
+            <Form.Item name="nodes" label={t.masterData.nodes}>
+              <InputNumber min={1} />
+            </Form.Item>
             <Form.Item name="gpus" label={t.wizard.gpus}>
               <InputNumber min={0} />
             </Form.Item>

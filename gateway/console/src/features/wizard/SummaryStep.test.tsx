@@ -38,6 +38,7 @@ const SUMMARY = {
       epochs: 45.7, imagesPerS: 0, measuredCount: 0 },
   ],
   warmStartWeightsSha256: "",
+  nodes: 1,
   takes: { gpus: 0, cpus: 2, memoryBytes: "2147483648" },
   workers: [there("JOB_KIND_TRAIN", ""), there("JOB_KIND_EVALUATE", "NO_WORKER_WITH_RESOURCE")],
   waitingCount: "0",

@@ -78,6 +78,7 @@ function Where({ summary }: { summary: Summary }): ReactNode {
             children: (
               <>
                 {lastPart(summary.training?.computeResource ?? "")} ·{" "}
+                {summary.nodes > 1 && `${words.hosts(summary.nodes)} × `}
                 {words.amounts(takes?.gpus ?? 0, takes?.cpus ?? 0, bytes(Number(takes?.memoryBytes ?? 0)))}
               </>
             ),

@@ -42,8 +42,8 @@ export function TrainingStep({
                   <Radio key={one.name} value={one.name}>
                     <strong>{lastPart(one.name)}</strong>{" "}
                     <span className="dim">
-                      {one.description} · {one.gpus} {t.wizard.gpus} · {one.cpus} {t.wizard.cpus} ·{" "}
-                      {bytes(Number(one.memoryBytes))}
+                      {one.description} · {one.nodes > 1 && `${String(one.nodes)} ${t.wizard.nodes} × `}
+                      {one.gpus} {t.wizard.gpus} · {one.cpus} {t.wizard.cpus} · {bytes(Number(one.memoryBytes))}
                     </span>
                   </Radio>
                 ))}

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#loupe/registry/v1/master_data.proto\x12\x11loupe.registry.v1\"\x82\x01\n\x15ProductionEnvironment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04site\x18\x02 \x01(\t\x12\x0f\n\x07product\x18\x03 \x01(\t\x12\x14\n\x0cprocess_step\x18\x04 \x01(\t\x12\x11\n\tequipment\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\"f\n\x0f\x43omputeResource\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0c\n\x04gpus\x18\x03 \x01(\r\x12\x0c\n\x04\x63pus\x18\x04 \x01(\r\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x04\x42X\n\x11loupe.registry.v1B\x0fMasterDataProtoP\x01Z\x1cloupe/registry/v1;registryv1\xaa\x02\x11Loupe.Registry.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#loupe/registry/v1/master_data.proto\x12\x11loupe.registry.v1\"\x82\x01\n\x15ProductionEnvironment\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04site\x18\x02 \x01(\t\x12\x0f\n\x07product\x18\x03 \x01(\t\x12\x14\n\x0cprocess_step\x18\x04 \x01(\t\x12\x11\n\tequipment\x18\x05 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x06 \x01(\t\"u\n\x0f\x43omputeResource\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0c\n\x04gpus\x18\x03 \x01(\r\x12\x0c\n\x04\x63pus\x18\x04 \x01(\r\x12\x14\n\x0cmemory_bytes\x18\x05 \x01(\x04\x12\r\n\x05nodes\x18\x06 \x01(\rBX\n\x11loupe.registry.v1B\x0fMasterDataProtoP\x01Z\x1cloupe/registry/v1;registryv1\xaa\x02\x11Loupe.Registry.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,5 +35,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRODUCTIONENVIRONMENT']._serialized_start=59
   _globals['_PRODUCTIONENVIRONMENT']._serialized_end=189
   _globals['_COMPUTERESOURCE']._serialized_start=191
-  _globals['_COMPUTERESOURCE']._serialized_end=293
+  _globals['_COMPUTERESOURCE']._serialized_end=308
 # @@protoc_insertion_point(module_scope)

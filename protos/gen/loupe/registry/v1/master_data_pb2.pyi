@@ -64,12 +64,16 @@ class ComputeResource(_message.Message):
     GPUS_FIELD_NUMBER: _builtins.int
     CPUS_FIELD_NUMBER: _builtins.int
     MEMORY_BYTES_FIELD_NUMBER: _builtins.int
+    NODES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`computeResources/{resource}`."""
     description: _builtins.str
     gpus: _builtins.int
+    """Of one host, as the two below."""
     cpus: _builtins.int
     memory_bytes: _builtins.int
+    nodes: _builtins.int
+    """Hosts that a training takes these amounts of, each. All other jobs take those of one host. 0: 1."""
     def __init__(
         self,
         *,
@@ -78,10 +82,11 @@ class ComputeResource(_message.Message):
         gpus: _builtins.int = ...,
         cpus: _builtins.int = ...,
         memory_bytes: _builtins.int = ...,
+        nodes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpus", b"cpus", "description", b"description", "gpus", b"gpus", "memory_bytes", b"memory_bytes", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cpus", b"cpus", "description", b"description", "gpus", b"gpus", "memory_bytes", b"memory_bytes", "name", b"name", "nodes", b"nodes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

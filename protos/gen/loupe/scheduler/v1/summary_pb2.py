@@ -28,7 +28,7 @@ from loupe.scheduler.v1 import job_pb2 as loupe_dot_scheduler_dot_v1_dot_job__pb
 from loupe.scheduler.v1 import task_pb2 as loupe_dot_scheduler_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n loupe/scheduler/v1/summary.proto\x12\x12loupe.scheduler.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\'loupe/registry/v1/algorithm_image.proto\x1a\x1cloupe/scheduler/v1/job.proto\x1a\x1dloupe/scheduler/v1/task.proto\"\x82\x04\n\x0fTrainingSummary\x12\x32\n\x08training\x18\x01 \x01(\x0b\x32 .loupe.scheduler.v1.TrainingSpec\x12\x34\n\x05input\x18\x02 \x01(\x0b\x32%.loupe.registry.v1.InputSpecification\x12.\n\x05\x63odes\x18\x03 \x03(\x0b\x32\x1f.loupe.scheduler.v1.CodeSamples\x12\x1d\n\x15unlisted_sample_count\x18\x04 \x01(\x03\x12\x33\n\ndata_paths\x18\x05 \x03(\x0b\x32\x1f.loupe.scheduler.v1.PathSamples\x12\x31\n\x08networks\x18\x06 \x03(\x0b\x32\x1f.loupe.scheduler.v1.NetworkPlan\x12!\n\x19warm_start_weights_sha256\x18\x07 \x01(\t\x12*\n\x05takes\x18\x08 \x01(\x0b\x32\x1b.loupe.scheduler.v1.Amounts\x12\x35\n\x12\x65stimated_duration\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\x07workers\x18\n \x03(\x0b\x32 .loupe.scheduler.v1.WorkersThere\x12\x15\n\rwaiting_count\x18\x0b \x01(\x03\"\x99\x01\n\x0b\x43odeSamples\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07special\x18\x02 \x01(\x08\x12\x14\n\x0csample_count\x18\x03 \x01(\x03\x12\x12\n\npart_count\x18\x04 \x01(\x03\x12\x13\n\x0btrain_count\x18\x05 \x01(\x03\x12\x18\n\x10validation_count\x18\x06 \x01(\x03\x12\x12\n\nmask_count\x18\x07 \x01(\x03\"6\n\x0bPathSamples\x12\x11\n\tdata_path\x18\x01 \x01(\t\x12\x14\n\x0csample_count\x18\x02 \x01(\x03\"\xf6\x01\n\x0bNetworkPlan\x12,\n\x07network\x18\x01 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08max_iter\x18\x03 \x01(\x03\x12\x12\n\nbatch_size\x18\x04 \x01(\x03\x12\x13\n\x0btrain_count\x18\x05 \x01(\x03\x12\x0e\n\x06\x65pochs\x18\x06 \x01(\x01\x12\x14\n\x0cimages_per_s\x18\x07 \x01(\x01\x12\x16\n\x0emeasured_count\x18\x08 \x01(\x05\x12\x32\n\x0bscaled_from\x18\t \x01(\x0b\x32\x1d.loupe.scheduler.v1.InputSize\":\n\tInputSize\x12\r\n\x05width\x18\x01 \x01(\x05\x12\x0e\n\x06height\x18\x02 \x01(\x05\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\x05\"\x98\x01\n\x0cWorkersThere\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.loupe.scheduler.v1.JobKind\x12\x14\n\x0cworker_count\x18\x02 \x01(\x05\x12\x12\n\nfree_count\x18\x03 \x01(\x05\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x12\n\nmessage_zh\x18\x06 \x01(\tBY\n\x12loupe.scheduler.v1B\x0cSummaryProtoP\x01Z\x1eloupe/scheduler/v1;schedulerv1\xaa\x02\x12Loupe.Scheduler.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n loupe/scheduler/v1/summary.proto\x12\x12loupe.scheduler.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\'loupe/registry/v1/algorithm_image.proto\x1a\x1cloupe/scheduler/v1/job.proto\x1a\x1dloupe/scheduler/v1/task.proto\"\x91\x04\n\x0fTrainingSummary\x12\x32\n\x08training\x18\x01 \x01(\x0b\x32 .loupe.scheduler.v1.TrainingSpec\x12\x34\n\x05input\x18\x02 \x01(\x0b\x32%.loupe.registry.v1.InputSpecification\x12.\n\x05\x63odes\x18\x03 \x03(\x0b\x32\x1f.loupe.scheduler.v1.CodeSamples\x12\x1d\n\x15unlisted_sample_count\x18\x04 \x01(\x03\x12\x33\n\ndata_paths\x18\x05 \x03(\x0b\x32\x1f.loupe.scheduler.v1.PathSamples\x12\x31\n\x08networks\x18\x06 \x03(\x0b\x32\x1f.loupe.scheduler.v1.NetworkPlan\x12!\n\x19warm_start_weights_sha256\x18\x07 \x01(\t\x12*\n\x05takes\x18\x08 \x01(\x0b\x32\x1b.loupe.scheduler.v1.Amounts\x12\x35\n\x12\x65stimated_duration\x18\t \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x31\n\x07workers\x18\n \x03(\x0b\x32 .loupe.scheduler.v1.WorkersThere\x12\x15\n\rwaiting_count\x18\x0b \x01(\x03\x12\r\n\x05nodes\x18\x0c \x01(\r\"\x99\x01\n\x0b\x43odeSamples\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07special\x18\x02 \x01(\x08\x12\x14\n\x0csample_count\x18\x03 \x01(\x03\x12\x12\n\npart_count\x18\x04 \x01(\x03\x12\x13\n\x0btrain_count\x18\x05 \x01(\x03\x12\x18\n\x10validation_count\x18\x06 \x01(\x03\x12\x12\n\nmask_count\x18\x07 \x01(\x03\"6\n\x0bPathSamples\x12\x11\n\tdata_path\x18\x01 \x01(\t\x12\x14\n\x0csample_count\x18\x02 \x01(\x03\"\xf6\x01\n\x0bNetworkPlan\x12,\n\x07network\x18\x01 \x01(\x0e\x32\x1b.loupe.scheduler.v1.Network\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08max_iter\x18\x03 \x01(\x03\x12\x12\n\nbatch_size\x18\x04 \x01(\x03\x12\x13\n\x0btrain_count\x18\x05 \x01(\x03\x12\x0e\n\x06\x65pochs\x18\x06 \x01(\x01\x12\x14\n\x0cimages_per_s\x18\x07 \x01(\x01\x12\x16\n\x0emeasured_count\x18\x08 \x01(\x05\x12\x32\n\x0bscaled_from\x18\t \x01(\x0b\x32\x1d.loupe.scheduler.v1.InputSize\":\n\tInputSize\x12\r\n\x05width\x18\x01 \x01(\x05\x12\x0e\n\x06height\x18\x02 \x01(\x05\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\x05\"\x98\x01\n\x0cWorkersThere\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.loupe.scheduler.v1.JobKind\x12\x14\n\x0cworker_count\x18\x02 \x01(\x05\x12\x12\n\nfree_count\x18\x03 \x01(\x05\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x0f\n\x07message\x18\x05 \x01(\t\x12\x12\n\nmessage_zh\x18\x06 \x01(\tBY\n\x12loupe.scheduler.v1B\x0cSummaryProtoP\x01Z\x1eloupe/scheduler/v1;schedulerv1\xaa\x02\x12Loupe.Scheduler.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,15 +37,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\022loupe.scheduler.v1B\014SummaryProtoP\001Z\036loupe/scheduler/v1;schedulerv1\252\002\022Loupe.Scheduler.V1'
   _globals['_TRAININGSUMMARY']._serialized_start=191
-  _globals['_TRAININGSUMMARY']._serialized_end=705
-  _globals['_CODESAMPLES']._serialized_start=708
-  _globals['_CODESAMPLES']._serialized_end=861
-  _globals['_PATHSAMPLES']._serialized_start=863
-  _globals['_PATHSAMPLES']._serialized_end=917
-  _globals['_NETWORKPLAN']._serialized_start=920
-  _globals['_NETWORKPLAN']._serialized_end=1166
-  _globals['_INPUTSIZE']._serialized_start=1168
-  _globals['_INPUTSIZE']._serialized_end=1226
-  _globals['_WORKERSTHERE']._serialized_start=1229
-  _globals['_WORKERSTHERE']._serialized_end=1381
+  _globals['_TRAININGSUMMARY']._serialized_end=720
+  _globals['_CODESAMPLES']._serialized_start=723
+  _globals['_CODESAMPLES']._serialized_end=876
+  _globals['_PATHSAMPLES']._serialized_start=878
+  _globals['_PATHSAMPLES']._serialized_end=932
+  _globals['_NETWORKPLAN']._serialized_start=935
+  _globals['_NETWORKPLAN']._serialized_end=1181
+  _globals['_INPUTSIZE']._serialized_start=1183
+  _globals['_INPUTSIZE']._serialized_end=1241
+  _globals['_WORKERSTHERE']._serialized_start=1244
+  _globals['_WORKERSTHERE']._serialized_end=1396
 # @@protoc_insertion_point(module_scope)

@@ -39,12 +39,15 @@ class TrainingSummary(_message.Message):
     ESTIMATED_DURATION_FIELD_NUMBER: _builtins.int
     WORKERS_FIELD_NUMBER: _builtins.int
     WAITING_COUNT_FIELD_NUMBER: _builtins.int
+    NODES_FIELD_NUMBER: _builtins.int
     unlisted_sample_count: _builtins.int
     """Samples of codes that are not in code_list, which are left out (W5)."""
     warm_start_weights_sha256: _builtins.str
     """Hex SHA-256 of the parent's weights, from which the networks start; empty: from scratch."""
     waiting_count: _builtins.int
     """Jobs of the compute resource that wait already."""
+    nodes: _builtins.int
+    """Hosts that train together."""
     @_builtins.property
     def training(self) -> _task_pb2.TrainingSpec:
         """With its output-only fields, except `snapshots`. A seed that was left open is drawn here; a submission has it only if
@@ -69,7 +72,7 @@ class TrainingSummary(_message.Message):
 
     @_builtins.property
     def takes(self) -> _job_pb2.Amounts:
-        """Of the compute resource, while the task runs."""
+        """Of the compute resource, while the task runs: of each of its `nodes`."""
 
     @_builtins.property
     def estimated_duration(self) -> _duration_pb2.Duration:
@@ -95,10 +98,11 @@ class TrainingSummary(_message.Message):
         estimated_duration: _duration_pb2.Duration | None = ...,
         workers: _abc.Iterable[Global___WorkersThere] | None = ...,
         waiting_count: _builtins.int = ...,
+        nodes: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["estimated_duration", b"estimated_duration", "input", b"input", "takes", b"takes", "training", b"training"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes", "data_paths", b"data_paths", "estimated_duration", b"estimated_duration", "input", b"input", "networks", b"networks", "takes", b"takes", "training", b"training", "unlisted_sample_count", b"unlisted_sample_count", "waiting_count", b"waiting_count", "warm_start_weights_sha256", b"warm_start_weights_sha256", "workers", b"workers"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["codes", b"codes", "data_paths", b"data_paths", "estimated_duration", b"estimated_duration", "input", b"input", "networks", b"networks", "nodes", b"nodes", "takes", b"takes", "training", b"training", "unlisted_sample_count", b"unlisted_sample_count", "waiting_count", b"waiting_count", "warm_start_weights_sha256", b"warm_start_weights_sha256", "workers", b"workers"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,9 @@
+"""A follower, whose child computes in float64."""
+
+from services.kit import lifecycle as kit
+from services.trainer import follow
+
+follow.CHILD = "tests.support.float64_child"
+
+if __name__ == "__main__":
+    kit.run(follow.main)
