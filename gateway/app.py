@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
-from datetime import UTC
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -63,21 +63,25 @@ _CACHED_S = 10.0
 _LINK_CACHE_S = 60
 
 
-def create_app(
+def create_app(  # noqa: PLR0913, PLR0917 -- what a gateway is made of
     backends: Backends,
     streams: Streams,
     console: Console | None = None,
     http: HttpSettings = HttpSettings(),  # noqa: B008 -- frozen
     objects: Objects | None = None,
+    certificates: Callable[[], Mapping[str, datetime]] = dict,
 ) -> ASGIApp:
-    """The whole application; ContractError if an operation's service is not among the backends."""
+    """The whole application; ContractError if an operation's service is not among the backends.
+
+    `certificates`: when those that the gateway shows expire, by name.
+    """
     console = console or Console()
     served = tuple(operations(all_services()))
     routes = routes_of(served)
     unserved = sorted({route.operation.backend for route in routes} - {*backends.names, EVERY_BACKEND})
     if unserved:
         raise ContractError(f"the contracts have operations of {', '.join(unserved)}, which has no address")
-    own_pages = _own_pages(backends, console, describe(routes))
+    own_pages = _own_pages(backends, console, describe(routes), certificates)
     transcoder = Transcoder(
         Router(routes),
         backends,
@@ -100,8 +104,14 @@ def create_app(
     return Envelope(dispatch)
 
 
-def _own_pages(backends: Backends, console: Console, document: dict[str, Any]) -> Starlette:
+def _own_pages(
+    backends: Backends,
+    console: Console,
+    document: dict[str, Any],
+    certificates: Callable[[], Mapping[str, datetime]],
+) -> Starlette:
     """Everything that is not an operation: health, the description of the operations, and the console."""
+    start_time = datetime.now(UTC)
     openapi = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
     async def healthz(_: Request) -> Response:
@@ -112,7 +122,13 @@ def _own_pages(backends: Backends, console: Console, document: dict[str, Any]) -
         # A gateway that is taken away with one service would take the others away, too.
         ready = serves_any(states)
         return JSONResponse(
-            {"status": "SERVING" if ready else "NOT_SERVING", "version": VERSION, "backends": dict(states)},
+            {
+                "status": "SERVING" if ready else "NOT_SERVING",
+                "version": VERSION,
+                "startTime": _zulu(start_time),
+                "certificates": {name: _zulu(expiry) for name, expiry in certificates().items()},
+                "backends": dict(states),
+            },
             status_code=200 if ready else 503,
         )
 
@@ -129,6 +145,10 @@ def _own_pages(backends: Backends, console: Console, document: dict[str, Any]) -
         ],
         exception_handlers={HTTPException: _no_such_page},
     )
+
+
+def _zulu(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class Transcoder:

@@ -14,11 +14,12 @@ import contextlib
 import logging
 import shutil
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from cryptography import x509
 from loupe.errors import LoupeError
@@ -80,6 +81,13 @@ class OperationsSettings:
                 raise ValueError(f"LOUPE_OPERATIONS_LISTEN {error}") from None
 
 
+class Disk(NamedTuple):
+    """Bytes of a file system: all, and what is free."""
+
+    total: int
+    free: int
+
+
 class Operations:
     """The readiness of a process, and its listener. Enter it first: a process that starts answers, too."""
 
@@ -92,9 +100,14 @@ class Operations:
         self._samplers: dict[str, Sampler] = {}
         self._sampled: dict[str, Mapping[Gauge, Sequence[Reading]]] = {}
         self._fresh: dict[str, bool] = {}
+        self._folders: dict[str, Path] = {}
+        self._certificates: dict[str, Path] = {}
         self._sampling: asyncio.Task[None] | None = None
         self._gauge(_BUILD, lambda: [(1, {"process": process, "version": VERSION})])
         self._gauge(_READY, self._readiness)
+        self._gauge(_FREE, lambda: [(disk.free, {"folder": name}) for name, disk in self.disks().items()])
+        self._gauge(_SIZE, lambda: [(disk.total, {"folder": name}) for name, disk in self.disks().items()])
+        self._gauge(_EXPIRY, self._expiries)
         self._gauge(_SAMPLED, lambda: [(float(fresh), {"of": name}) for name, fresh in self._fresh.items()])
         self.watch_certificate("tls", tls.certificate)
 
@@ -104,36 +117,44 @@ class Operations:
         for gauge in gauges:
             self._gauge(gauge, partial(self._last, name, gauge))
 
-    def watch_folder(self, name: str, path: Path) -> None:
-        """Tell how much is free where the folder, or its first parent that exists, is."""
-
-        def disk(part: Callable[[tuple[int, int, int]], int]) -> Iterator[Reading]:
-            there = next((place for place in (path, *path.absolute().parents) if place.exists()), None)
-            if there is not None:
-                with contextlib.suppress(OSError):
-                    yield part(shutil.disk_usage(there)), {"folder": name}
-
-        self._gauge(_FREE, lambda: disk(lambda usage: usage[2]))
-        self._gauge(_SIZE, lambda: disk(lambda usage: usage[0]))
+    def watch_folder(self, name: str, path: Path | None) -> None:
+        """Tell how much is free where the folder, or its first parent that exists, is; None: nothing."""
+        if path is not None:
+            self._folders[name] = path
 
     def watch_certificate(self, name: str, path: str) -> None:
         """Tell when the certificate of a PEM file, its first, expires; nothing for an empty path."""
-        if not path:
-            return
+        if path:
+            self._certificates[name] = Path(path)
 
-        def expiry() -> Iterator[Reading]:
+    def disks(self) -> dict[str, Disk]:
+        """The disks of the watched folders that can be asked now, by the folders' names."""
+        found = {}
+        for name, path in self._folders.items():
+            there = next((place for place in (path, *path.absolute().parents) if place.exists()), None)
+            if there is not None:
+                with contextlib.suppress(OSError):
+                    usage = shutil.disk_usage(there)
+                    found[name] = Disk(usage.total, usage.free)
+        return found
+
+    def certificates(self) -> dict[str, datetime]:
+        """When the certificates that the process shows expire, by their names; of those that can be read."""
+        found = {}
+        for name, path in self._certificates.items():
             # Each time: the file may have been renewed.
             with contextlib.suppress(OSError, ValueError):
-                certificate = x509.load_pem_x509_certificate(Path(path).read_bytes())
-                yield certificate.not_valid_after_utc.timestamp(), {"certificate": name}
-
-        self._gauge(_EXPIRY, expiry)
+                found[name] = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+        return found
 
     def _last(self, name: str, gauge: Gauge) -> Sequence[Reading]:
         return self._sampled.get(name, {}).get(gauge, ())
 
     def _gauge(self, gauge: Gauge, reader: Callable[[], Iterable[Reading]]) -> None:
         self._resources.enter_context(gauge.read_by(reader))
+
+    def _expiries(self) -> list[Reading]:
+        return [(time.timestamp(), {"certificate": name}) for name, time in self.certificates().items()]
 
     def _readiness(self) -> list[Reading]:
         return [(float(state == READY), {"needs": name}) for name, state in self.readiness.states.items()]

@@ -15,7 +15,8 @@ from loupe.commands.stack import refuse_on_stack_error
 from loupe.failures import Refused
 from loupe.language import translated
 from loupe.profile import default_data_dir
-from loupe.rendering import facts, human_bytes, human_duration
+from loupe.rendering import facts, human_duration
+from loupe.text import human_bytes
 
 from deploy.backup import making, places, restoring, verifying
 from deploy.backup.manifest import Manifest

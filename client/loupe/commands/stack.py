@@ -16,7 +16,8 @@ from loupe.commands.session import Output, local
 from loupe.failures import Refused, Unreachable
 from loupe.language import translated
 from loupe.profile import default_data_dir
-from loupe.rendering import facts, human_bytes, human_duration, table
+from loupe.rendering import facts, human_duration, table
+from loupe.text import human_bytes
 from rich.console import Group, RenderableType
 from rich.text import Text
 
