@@ -52,6 +52,7 @@ from gateway.templates import ONE
 from gateway.transcoding import IF_MATCH, HttpRequest, transcode
 from services.kit.about import VERSION
 from services.kit.auth import Role
+from services.kit.clock import SystemClock
 from services.kit.etag import EtagMismatch
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -111,7 +112,7 @@ def _own_pages(
     certificates: Callable[[], Mapping[str, datetime]],
 ) -> Starlette:
     """Everything that is not an operation: health, the description of the operations, and the console."""
-    start_time = datetime.now(UTC)
+    start_time = SystemClock().now()
     openapi = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
     async def healthz(_: Request) -> Response:

@@ -84,6 +84,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+_NOT_AWAY = frozenset({"DATABASE_DISK_FULL"})
+"""Reasons of a server that is there and cannot work: `loupe up` would not help."""
 _EXTRAS: dict[str, Extra] = {
     "up": STACK,
     "down": STACK,
@@ -207,6 +209,8 @@ def explain(error: LoupeError) -> str:
 
 def _end(error: Exception) -> NoReturn:
     match error:
+        case Unavailable() if error.reason in _NOT_AWAY:
+            raise Refused(explain(error)) from error
         case Unavailable() | DeadlineExceeded():
             raise Unreachable(
                 explain(error)

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -13,6 +12,7 @@ from services.kit import backups
 from services.kit.about import VERSION
 from services.kit.backlog import Backlog, StreamWatch, watch_stores
 from services.kit.checking import StorageCheck
+from services.kit.clock import SystemClock
 from services.kit.consumer import Consumer
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer, Service
@@ -109,7 +109,7 @@ class ServerServicer(server_service_pb2_grpc.ServerServiceServicer):
 def server_service(name: str, schema_revision: str, about: About) -> Service:
     """The service of the server of that name, whose tables are at that revision."""
     server = server_pb2.Server(name=f"servers/{name}", version=VERSION, schema_revision=schema_revision)
-    server.start_time.FromDatetime(datetime.now(UTC))
+    server.start_time.FromDatetime(SystemClock().now())
     return Service(
         servicer=ServerServicer(server, about),
         add_to_server=server_service_pb2_grpc.add_ServerServiceServicer_to_server,

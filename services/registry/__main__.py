@@ -90,8 +90,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     )
     accounts = Accounts(database.sessions)
     verifier = ServiceTokenVerifier(settings.tokens.accepted(), StoredTokens(database.sessions))
-    auditor = Auditor(lambda entry: accounts.record(audit_in(entry, reporter="")))
-    auditor.run(process)
+    auditor = _auditor(process, accounts)
     catalogues = services(
         images=ImageCatalogue(database.sessions),
         data=data,
@@ -129,6 +128,12 @@ async def _events(process: Process, settings: Settings) -> Messaging:
     )
     await retry_transient(lambda: ensure_streams(messaging, settings.streams), what="making streams")
     return messaging
+
+
+def _auditor(process: Process, accounts: Accounts) -> Auditor:
+    auditor = Auditor(lambda entry: accounts.record(audit_in(entry, reporter="")))
+    auditor.run(process)
+    return auditor
 
 
 def _check(database: Database, store: ObjectStore, messaging: Messaging) -> StorageCheck:
