@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -52,7 +52,6 @@ from gateway.templates import ONE
 from gateway.transcoding import IF_MATCH, HttpRequest, transcode
 from services.kit.about import VERSION
 from services.kit.auth import Role
-from services.kit.clock import SystemClock
 from services.kit.etag import EtagMismatch
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -70,11 +69,11 @@ def create_app(  # noqa: PLR0913, PLR0917 -- what a gateway is made of
     console: Console | None = None,
     http: HttpSettings = HttpSettings(),  # noqa: B008 -- frozen
     objects: Objects | None = None,
-    certificates: Callable[[], Mapping[str, datetime]] = dict,
+    about: Callable[[], Mapping[str, object]] = dict,
 ) -> ASGIApp:
     """The whole application; ContractError if an operation's service is not among the backends.
 
-    `certificates`: when those that the gateway shows expire, by name.
+    `about`: what /readyz tells of the process besides, as JSON.
     """
     console = console or Console()
     served = tuple(operations(all_services()))
@@ -82,7 +81,7 @@ def create_app(  # noqa: PLR0913, PLR0917 -- what a gateway is made of
     unserved = sorted({route.operation.backend for route in routes} - {*backends.names, EVERY_BACKEND})
     if unserved:
         raise ContractError(f"the contracts have operations of {', '.join(unserved)}, which has no address")
-    own_pages = _own_pages(backends, console, describe(routes), certificates)
+    own_pages = _own_pages(backends, console, describe(routes), about)
     transcoder = Transcoder(
         Router(routes),
         backends,
@@ -109,10 +108,9 @@ def _own_pages(
     backends: Backends,
     console: Console,
     document: dict[str, Any],
-    certificates: Callable[[], Mapping[str, datetime]],
+    about: Callable[[], Mapping[str, object]],
 ) -> Starlette:
     """Everything that is not an operation: health, the description of the operations, and the console."""
-    start_time = SystemClock().now()
     openapi = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
     async def healthz(_: Request) -> Response:
@@ -126,8 +124,7 @@ def _own_pages(
             {
                 "status": "SERVING" if ready else "NOT_SERVING",
                 "version": VERSION,
-                "startTime": _zulu(start_time),
-                "certificates": {name: _zulu(expiry) for name, expiry in certificates().items()},
+                **about(),
                 "backends": dict(states),
             },
             status_code=200 if ready else 503,
@@ -146,10 +143,6 @@ def _own_pages(
         ],
         exception_handlers={HTTPException: _no_such_page},
     )
-
-
-def _zulu(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 class Transcoder:

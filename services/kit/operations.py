@@ -16,7 +16,7 @@ import shutil
 import socket
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -32,6 +32,7 @@ from starlette.routing import Route
 
 from services.kit import metrics, tasks
 from services.kit.about import VERSION
+from services.kit.clock import SystemClock
 from services.kit.http_serving import ServingApp, address_of
 from services.kit.metrics import Gauge, Histogram, Reading
 from services.kit.readiness import READY, Readiness
@@ -95,6 +96,7 @@ class Operations:
         """`process` names the kind of process; `tls` is what it shows others."""
         self.readiness = Readiness()
         self.port = 0
+        self._start_time = SystemClock().now()
         self._listen = settings.listen
         self._resources = contextlib.AsyncExitStack()
         self._samplers: dict[str, Sampler] = {}
@@ -146,6 +148,11 @@ class Operations:
             with contextlib.suppress(OSError, ValueError):
                 found[name] = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
         return found
+
+    def about(self) -> dict[str, object]:
+        """When the process started, and when what it shows expires; as JSON."""
+        expiries = {name: _zulu(expiry) for name, expiry in self.certificates().items()}
+        return {"startTime": _zulu(self._start_time), "certificates": expiries}
 
     def _last(self, name: str, gauge: Gauge) -> Sequence[Reading]:
         return self._sampled.get(name, {}).get(gauge, ())
@@ -228,6 +235,10 @@ class Operations:
             _log.info("not sampled", extra={"of": name, "error": repr(error)})
         except Exception:  # noqa: BLE001 -- the boundary: the other values are told all the same
             _log.exception("not sampled", extra={"of": name})
+
+
+def _zulu(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 async def _measure_lag() -> None:
