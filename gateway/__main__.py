@@ -56,7 +56,7 @@ async def main(process: Process) -> None:
     operations.readiness.require("backends", backends.require_any)
     for name in backends.names:
         operations.readiness.tell(name, partial(backends.require, name))
-    app = create_app(backends, streams, console, settings.http, objects)
+    app = create_app(backends, streams, console, settings.http, objects, operations.about)
     await process.enter(HttpServer(app, streams, settings.listen, http=settings.http))
     await operations.readiness.begin()
 

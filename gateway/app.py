@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC
 from typing import Any
 from urllib.parse import parse_qsl
@@ -63,21 +63,25 @@ _CACHED_S = 10.0
 _LINK_CACHE_S = 60
 
 
-def create_app(
+def create_app(  # noqa: PLR0913, PLR0917 -- what a gateway is made of
     backends: Backends,
     streams: Streams,
     console: Console | None = None,
     http: HttpSettings = HttpSettings(),  # noqa: B008 -- frozen
     objects: Objects | None = None,
+    about: Callable[[], Mapping[str, object]] = dict,
 ) -> ASGIApp:
-    """The whole application; ContractError if an operation's service is not among the backends."""
+    """The whole application; ContractError if an operation's service is not among the backends.
+
+    `about`: what /readyz tells of the process besides, as JSON.
+    """
     console = console or Console()
     served = tuple(operations(all_services()))
     routes = routes_of(served)
     unserved = sorted({route.operation.backend for route in routes} - {*backends.names, EVERY_BACKEND})
     if unserved:
         raise ContractError(f"the contracts have operations of {', '.join(unserved)}, which has no address")
-    own_pages = _own_pages(backends, console, describe(routes))
+    own_pages = _own_pages(backends, console, describe(routes), about)
     transcoder = Transcoder(
         Router(routes),
         backends,
@@ -100,7 +104,12 @@ def create_app(
     return Envelope(dispatch)
 
 
-def _own_pages(backends: Backends, console: Console, document: dict[str, Any]) -> Starlette:
+def _own_pages(
+    backends: Backends,
+    console: Console,
+    document: dict[str, Any],
+    about: Callable[[], Mapping[str, object]],
+) -> Starlette:
     """Everything that is not an operation: health, the description of the operations, and the console."""
     openapi = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -112,7 +121,12 @@ def _own_pages(backends: Backends, console: Console, document: dict[str, Any]) -
         # A gateway that is taken away with one service would take the others away, too.
         ready = serves_any(states)
         return JSONResponse(
-            {"status": "SERVING" if ready else "NOT_SERVING", "version": VERSION, "backends": dict(states)},
+            {
+                "status": "SERVING" if ready else "NOT_SERVING",
+                "version": VERSION,
+                **about(),
+                "backends": dict(states),
+            },
             status_code=200 if ready else 503,
         )
 

@@ -16,7 +16,7 @@ from loupe.errors import DeadlineExceeded, InvalidArgument, LoupeError, Unavaila
 from loupe.extras import EVENTS, SAMPLE, SIGNATURES, STACK, Extra, MissingExtra, needs
 from loupe.failures import NotUsable, Refused, Unreachable
 from loupe.folders import FolderUnreadable
-from loupe.language import pick
+from loupe.language import pick, translated
 from loupe.names import BadName
 from loupe.profile import NotConfigured
 from loupe.rpc import quiet_grpc
@@ -30,7 +30,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("loupe.commands.stack:status", "Show what runs, where, and how it is."),
     "backup": ("loupe.commands.backup:backup", "Back up the stack, or check a backup."),
     "restore": ("loupe.commands.backup:restore", "Make a data folder of a backup."),
-    "system": ("loupe.commands.system:system", "Show servers and versions, workers, and what waits."),
+    "system": (
+        "loupe.commands.system:system",
+        "Show servers, workers, what waits, disks, and the last backup.",
+    ),
+    "workers": ("loupe.commands.workers:workers", "List, drain and undrain workers."),
+    "quotas": ("loupe.commands.quotas:quotas", "Show and set how much datasets and users may store."),
     "check": ("loupe.commands.check:check", "Compare what rows name with what is stored."),
     "demo": ("loupe.commands.demo:demo", "Run the main job once, from images to a tested version."),
     "sample": ("loupe.commands.sample:sample", "Generate a small set of panel images."),
@@ -79,6 +84,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 }
 
 
+_NOT_AWAY = frozenset({"DATABASE_DISK_FULL"})
+"""Reasons of a server that is there and cannot work: `loupe up` would not help."""
 _EXTRAS: dict[str, Extra] = {
     "up": STACK,
     "down": STACK,
@@ -189,7 +196,7 @@ def explain(error: LoupeError) -> str:
     """The sentence of an error, and a line for each of its faults, with the field."""
     violations = error.violations if isinstance(error, InvalidArgument) else ()
     if not violations:
-        return error.message
+        return pick(error.message, error.facts.get("message_zh", ""))
     lines: list[str] = []
     if len(violations) > 1 or not error.message.startswith(violations[0].field):
         lines.append(error.message)
@@ -202,9 +209,13 @@ def explain(error: LoupeError) -> str:
 
 def _end(error: Exception) -> NoReturn:
     match error:
+        case Unavailable() if error.reason in _NOT_AWAY:
+            raise Refused(explain(error)) from error
         case Unavailable() | DeadlineExceeded():
             raise Unreachable(
-                f"{error.message}\nis the stack up? `loupe status` says, `loupe up --detach` starts it"
+                explain(error)
+                + "\n"
+                + translated("is the stack up? `loupe status` says, `loupe up --detach` starts it")
             ) from error
         case LoupeError():
             raise Refused(explain(error)) from error

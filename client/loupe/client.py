@@ -51,6 +51,7 @@ from loupe.registry.v1 import (
     model_service_pb2,
     model_service_pb2_grpc,
     question_bank_service_pb2_grpc,
+    storage_quota_service_pb2_grpc,
 )
 from loupe.rpc.channel import connect
 from loupe.saving import linked
@@ -76,8 +77,9 @@ class AsyncLoupe:
     """Channels to the services of one installation; an async context manager.
 
     The attributes `images`, `datasets`, `master_data`, `models`, `banks`, `identity`, `tasks`, `reports`,
-    `comparisons`, `leaderboards`, `samples`, `marks`, `queue` and `drafts` are the contracts' own stubs, and
-    `servers` what each server says of itself, by name; the methods are what takes more than one call.
+    `comparisons`, `leaderboards`, `samples`, `marks`, `queue`, `quotas` and `drafts` are the contracts' own
+    stubs, and `servers` what each server says of itself, by name; the methods are what takes more than one
+    call.
     """
 
     def __init__(self, profile: Profile) -> None:
@@ -100,6 +102,7 @@ class AsyncLoupe:
         self.samples = sample_result_service_pb2_grpc.SampleResultServiceStub(self._evaluator)
         self.marks = relabel_service_pb2_grpc.RelabelServiceStub(self._evaluator)
         self.queue = queue_service_pb2_grpc.QueueServiceStub(self._scheduler)
+        self.quotas = storage_quota_service_pb2_grpc.StorageQuotaServiceStub(self._registry)
         self.drafts = draft_service_pb2_grpc.DraftServiceStub(self._scheduler)
         self.servers = {
             name: server_service_pb2_grpc.ServerServiceStub(channel)

@@ -390,15 +390,20 @@ class SampleImport:
             answer = self._http.request("PUT", url, body=sent, headers={"Content-Length": str(size)})
         except urllib3.exceptions.HTTPError as error:
             # Not its text: that holds the link, which is a credential.
-            raise Unavailable(
-                f"object storage does not answer ({type(error).__name__}); import again when it does"
-            ) from error
-        if answer.status not in (200, 201, 204):
-            others = f" and {len(joined) - 1} others" if len(joined) > 1 else ""
-            raise Unavailable(
-                f"object storage answered {answer.status} to the upload of {joined[0][0].source}{others}; "
-                "try again"
+            told = sentence(
+                "object storage does not answer ({error}); import again when it does",
+                error=type(error).__name__,
             )
+            raise Unavailable(told.english, message_zh=told.chinese) from error
+        if answer.status not in (200, 201, 204):
+            told = sentence(
+                "object storage answered {status} to the upload of {file} and {others} others; try again, "
+                "and if it stays so, have the operator look whether its disk is full (`loupe system`)",
+                status=answer.status,
+                file=joined[0][0].source,
+                others=len(joined) - 1,
+            )
+            raise Unavailable(told.english, message_zh=told.chinese)
 
     def _tell(self, tally: _Tally) -> None:
         self._on_progress(ImportProgress(tally.done, tally.total, tally.uploaded, tally.uploaded_bytes))

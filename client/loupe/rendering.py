@@ -16,7 +16,7 @@ from loupe.language import pick, translated
 from loupe.looks import described
 from loupe.registry.v1 import model_pb2
 from loupe.scheduler.v1 import bank_run_pb2, task_pb2
-from loupe.text import encodable, visible
+from loupe.text import encodable, human_bytes, visible
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -126,13 +126,10 @@ def human_duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
-def human_bytes(size: float) -> str:
-    """`12.3 MB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            break
-        size /= 1000
-    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+def amounts(value: Any) -> str:  # noqa: ANN401 -- Amounts
+    """`2 GPU, 8 CPU, 34.4 GB`; GPUs only where there are any."""
+    gpus = f"{value.gpus} GPU, " if value.gpus else ""
+    return f"{gpus}{value.cpus} CPU, {human_bytes(value.memory_bytes)}"
 
 
 def local_time(timestamp: Timestamp) -> str:

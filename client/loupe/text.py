@@ -81,3 +81,12 @@ def _escaped(character: str) -> str:
 def key_of(name: str) -> str:
     """Equal for names that Windows or macOS take as one: in capitals or not, composed or not."""
     return unicodedata.normalize("NFC", name).lower()
+
+
+def human_bytes(size: float) -> str:
+    """`12.3 MB`."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"

@@ -3,8 +3,9 @@
 from google.protobuf.json_format import MessageToDict
 from loupe import names
 from loupe.language import pick, translated
-from loupe.rendering import duration_s, enum_word, facts, human_bytes, human_duration, table
+from loupe.rendering import duration_s, enum_word, facts, human_duration, table
 from loupe.scheduler.v1 import job_pb2, summary_pb2, task_pb2
+from loupe.text import human_bytes
 from rich.console import Group, RenderableType
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 import asyncpg
+from loupe.translation import sentence
 
 from deploy.backup.errors import BackupError
 from deploy.backup.stores import SCHEMAS, named_objects
@@ -127,7 +128,9 @@ async def outboxes_held(postgres: Postgres) -> AsyncIterator[None]:
                 await transaction.rollback()
                 if attempt == _LOCK_ATTEMPTS:
                     raise BackupError(
-                        "a transaction that writes events does not end; try again when less is submitted"
+                        sentence(
+                            "a transaction that writes events does not end; try again when less is submitted"
+                        )
                     ) from error
                 continue
             try:
@@ -170,7 +173,13 @@ async def _run(
         await process.wait()
         raise
     if process.returncode:
-        raise BackupError(f"{program} failed: {told.decode(errors='replace').strip()[-2000:]}")
+        raise BackupError(
+            sentence(
+                "{program} failed: {told}",
+                program=program,
+                told=told.decode(errors="replace").strip()[-2000:],
+            )
+        )
 
 
 def _environment(password: str) -> Mapping[str, str]:

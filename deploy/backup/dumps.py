@@ -6,6 +6,8 @@ import logging
 import time
 from pathlib import Path
 
+from loupe.translation import joined, sentence
+
 from deploy.backup import database
 from deploy.backup.errors import BackupError
 from deploy.backup.stores import stack_settings
@@ -44,8 +46,12 @@ def dump_before_migration(postgres: Postgres, folder: Path) -> Path | None:
         with contextlib.suppress(OSError):
             partial.unlink(missing_ok=True)
         raise BackupError(
-            f"no dump can be made before the tables of {', '.join(behind)} change: {error}; "
-            "LOUPE_DUMPS_KEPT=0 goes on without one"
+            sentence(
+                "no dump can be made before the tables of {schemas} change: {error}; LOUPE_DUMPS_KEPT=0 goes "
+                "on without one",
+                schemas=joined(behind),
+                error=error,
+            )
         ) from error
     _log.warning("the tables of %s change; %s is a dump from before", ", ".join(behind), path)
     for old in sorted(folder.glob("*.dump"))[: -settings.dumps_kept]:

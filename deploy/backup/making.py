@@ -18,9 +18,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from loupe.errors import NotFound
 
@@ -293,7 +294,7 @@ class _Parts:
 
 
 def _note(folder: DataFolder, made: Made) -> None:
-    """Remember the newest backup, for `loupe status`."""
+    """Remember the newest backup, for `loupe status` and `loupe system` (services/kit/backups.py)."""
     note = {
         "created": made.manifest.created,
         "place": made.place,
@@ -302,4 +303,20 @@ def _note(folder: DataFolder, made: Made) -> None:
         "bytes": made.manifest.objects_bytes + made.manifest.parts[DATABASE].size_bytes,
         "lost": len(made.manifest.lost),
     }
+    _write_note(folder, note)
+
+
+def note_verification(data_dir: Path, place: str, faults: int) -> None:
+    """Remember that the newest backup was read now, if it is the one at `place`."""
+    folder = DataFolder(data_dir)
+    try:
+        note = json.loads(folder.last_backup.read_text())
+    except (OSError, ValueError):
+        return
+    if note.get("place") == place:
+        verified = datetime.now(UTC).isoformat(timespec="seconds")
+        _write_note(folder, {**note, "verified": verified, "faults": faults})
+
+
+def _write_note(folder: DataFolder, note: Mapping[str, Any]) -> None:
     write_atomically(folder.last_backup, json.dumps(note, indent=2) + "\n", mode=0o600)

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any
 
+from loupe.translation import sentence
+
 from deploy.backup.errors import BackupError
 
 FORMAT = 1
@@ -63,14 +65,21 @@ class Manifest:
             stored = json.loads(data)
             if stored["format"] > FORMAT:
                 raise BackupError(
-                    f"the backup is of format {stored['format']}, made by Loupe {stored['loupe']}; this "
-                    f"version reads formats up to {FORMAT}: use that version, or a later one"
+                    sentence(
+                        "the backup is of format {format}, made by Loupe {version}; this version reads "
+                        "formats up to {newest}: use that version, or a later one",
+                        format=stored["format"],
+                        version=stored["loupe"],
+                        newest=FORMAT,
+                    )
                 )
             stored["parts"] = {name: Part(**part) for name, part in stored["parts"].items()}
             stored["streams"] = {name: StreamPart(**part) for name, part in stored["streams"].items()}
             return cls(**{**stored, "lost": tuple(stored["lost"])})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise BackupError(f"{MANIFEST} cannot be read ({error}); take another copy") from error
+            raise BackupError(
+                sentence("{file} cannot be read ({error}); take another copy", file=MANIFEST, error=error)
+            ) from error
 
 
 def object_lines(objects: Mapping[str, int]) -> Iterator[bytes]:

@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Self, cast
 
+from loupe.translation import sentence
+
 from deploy.backup.errors import BackupError, WrongPassphrase
 from deploy.backup.manifest import MANIFEST, Manifest, Part
 from deploy.backup.sealing import Passphrase, SealedReader, SealingWriter, is_sealed, unsealed_size
@@ -156,7 +158,14 @@ class FolderTarget(Target):
                 out = SealingWriter(file, self._passphrase) if self._passphrase else None
                 copied = _copy(content, cast("IO[bytes]", out or file))
                 if copied != size_bytes:
-                    raise BackupError(f"{path.name} has {copied} bytes, not {size_bytes}; try again")
+                    raise BackupError(
+                        sentence(
+                            "{file} has {copied} bytes, not {size_bytes}; try again",
+                            file=path.name,
+                            copied=copied,
+                            size_bytes=size_bytes,
+                        )
+                    )
                 if out is not None:
                     out.finish()
                 _flush(file)
@@ -192,7 +201,11 @@ class Source(ABC):
             with self.open(MANIFEST) as file:
                 return Manifest.of_json(file.read())
         except FileNotFoundError as error:
-            raise BackupError(f"{self.name} is no backup: it holds no {MANIFEST}; name another") from error
+            raise BackupError(
+                sentence(
+                    "{place} is no backup: it holds no {file}; name another", place=self.name, file=MANIFEST
+                )
+            ) from error
 
     def faults(self, manifest: Manifest) -> list[str]:
         """What is missing or altered of the parts, a sentence each."""
@@ -231,7 +244,11 @@ class FileSource(Source):
             self._members = {member.name: member for member in self._tar}
         except tarfile.TarError as error:
             file.close()
-            raise BackupError(f"{self._path} is no backup, or cut off ({error}); name another") from error
+            raise BackupError(
+                sentence(
+                    "{place} is no backup, or cut off ({error}); name another", place=self._path, error=error
+                )
+            ) from error
         self._file = file
         return self
 
@@ -257,7 +274,9 @@ class FolderSource(Source):
             # One backup of several, by its own folder.
             found, root = [root / MANIFEST], root.parent.parent
         if not found:
-            raise BackupError(f"{root} holds no backup; name the folder, or the file, that has one")
+            raise BackupError(
+                sentence("{place} holds no backup; name the folder, or the file, that has one", place=root)
+            )
         self._root, self._backup = root, found[-1].parent
         self._passphrase = passphrase
         self.name = str(self._backup)
@@ -279,9 +298,13 @@ def target_of(path: Path, passphrase: Passphrase | None) -> Target:
     if path.is_dir():
         return FolderTarget(path, passphrase)
     if path.exists():
-        raise BackupError(f"{path} exists; name another file, or a folder, which keeps several backups")
+        raise BackupError(
+            sentence(
+                "{place} exists; name another file, or a folder, which keeps several backups", place=path
+            )
+        )
     if not path.parent.is_dir():
-        raise BackupError(f"{path.parent} is no folder; make it first")
+        raise BackupError(sentence("{place} is no folder; make it first", place=path.parent))
     return FileTarget(path, passphrase)
 
 
@@ -290,7 +313,9 @@ def source_of(path: Path, passphrase: Passphrase | None) -> Source:
     if path.is_dir():
         return FolderSource(path, passphrase)
     if not path.is_file():
-        raise BackupError(f"{path} does not exist; name the file or the folder of a backup")
+        raise BackupError(
+            sentence("{place} does not exist; name the file or the folder of a backup", place=path)
+        )
     return FileSource(path, passphrase)
 
 
@@ -335,12 +360,14 @@ def _unsealed(path: Path, passphrase: Passphrase | None) -> IO[bytes]:
 def _require_none(path: Path, passphrase: Passphrase | None) -> None:
     """Else whoever can write there could put something of their own in the place of what was encrypted."""
     if passphrase is not None:
-        raise WrongPassphrase(f"{path} is not encrypted, but a passphrase is given; leave it out")
+        raise WrongPassphrase(
+            sentence("{place} is not encrypted, but a passphrase is given; leave it out", place=path)
+        )
 
 
 def _required(path: Path, passphrase: Passphrase | None) -> Passphrase:
     if passphrase is None:
-        raise WrongPassphrase(f"{path} is encrypted; give its passphrase")
+        raise WrongPassphrase(sentence("{place} is encrypted; give its passphrase", place=path))
     return passphrase
 
 

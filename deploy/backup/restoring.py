@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from loupe.translation import sentence
+
 from deploy.backup import database, events
 from deploy.backup.database import RESTORED
 from deploy.backup.errors import BackupError
@@ -61,7 +63,13 @@ async def restore(
         manifest = source.manifest()
         require_known(manifest.schemas, manifest.loupe)
         if faults := await asyncio.to_thread(source.faults, manifest):
-            raise BackupError(f"{source.name} is not whole: {'; '.join(faults)}; take another copy of it")
+            raise BackupError(
+                sentence(
+                    "{place} is not whole: {faults}; take another copy of it",
+                    place=source.name,
+                    faults="; ".join(faults),
+                )
+            )
         with _empty(folder):
             _write_keys(source, manifest, folder)
             async with EmbeddedServers(folder.root, programs=stack_settings().programs) as servers:
@@ -81,9 +89,17 @@ async def restore_database(dump: Path, data_dir: Path) -> None:
     """
     folder = DataFolder(data_dir)
     if not folder.credentials_file.is_file():
-        raise BackupError(f"{folder.root} is no data folder of a stack; name one by --data-dir")
+        raise BackupError(
+            sentence("{folder} is no data folder of a stack; name one by --data-dir", folder=folder.root)
+        )
     if not dump.is_file():  # noqa: ASYNC240 -- one look
-        raise BackupError(f"{dump} does not exist; the dumps of a data folder are in {folder.dumps}")
+        raise BackupError(
+            sentence(
+                "{dump} does not exist; the dumps of a data folder are in {folder}",
+                dump=dump,
+                folder=folder.dumps,
+            )
+        )
     programs = stack_settings().programs
     try:
         async with EmbeddedServers(folder.root, programs=programs) as servers:
@@ -100,7 +116,9 @@ async def restore_database(dump: Path, data_dir: Path) -> None:
                 await postgres.drop_database(RESTORED)
                 raise
     except AlreadyRunning as error:
-        raise BackupError(f"{error}: the database is replaced only while nothing uses it") from error
+        raise BackupError(
+            sentence("{error}: the database is replaced only while nothing uses it", error=error)
+        ) from error
 
 
 @contextlib.contextmanager
@@ -108,7 +126,10 @@ def _empty(folder: DataFolder) -> Iterator[None]:
     """An empty data folder, marked as long as the block lasts; emptied again if it fails."""
     if folder.root.exists() and (not folder.root.is_dir() or any(folder.root.iterdir())):
         raise BackupError(
-            f"{folder.root} is not empty; name a folder that is, or that does not exist, by --data-dir"
+            sentence(
+                "{folder} is not empty; name a folder that is, or that does not exist, by --data-dir",
+                folder=folder.root,
+            )
         )
     was_there = folder.root.exists()
     folder.create()
@@ -196,10 +217,18 @@ def _object(source: Source, key: str, size_bytes: int) -> IO[bytes]:
             for chunk in chunks_of(file):
                 content.write(chunk)
     except FileNotFoundError as error:
-        raise BackupError(f"objects/{key} is missing in {source.name}; take another copy of it") from error
+        raise BackupError(
+            sentence(
+                "objects/{key} is missing in {place}; take another copy of it", key=key, place=source.name
+            )
+        ) from error
     content.seek(0)
     if digest_of(content) != (size_bytes, sha256_in(key)):
-        raise BackupError(f"objects/{key} is altered in {source.name}; take another copy of it")
+        raise BackupError(
+            sentence(
+                "objects/{key} is altered in {place}; take another copy of it", key=key, place=source.name
+            )
+        )
     content.seek(0)
     return content
 

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from loupe.translation import sentence
 
 from deploy.backup.errors import BackupError, WrongPassphrase
 
@@ -51,7 +52,7 @@ class Passphrase:
 
     def __init__(self, words: str) -> None:
         if not words:
-            raise WrongPassphrase("the passphrase is empty; give one of several words")
+            raise WrongPassphrase(sentence("the passphrase is empty; give one of several words"))
         self._words = words
         self._salt = os.urandom(16)
 
@@ -152,7 +153,9 @@ class SealedReader(io.RawIOBase):
         self._chunk(self._chunks - 1)
 
     def _altered(self) -> BackupError:
-        return BackupError(f"{self._name} is altered or cut off; take another copy of the backup")
+        return BackupError(
+            sentence("{file} is altered or cut off; take another copy of the backup", file=self._name)
+        )
 
     def _chunk(self, number: int) -> bytes:
         if self._open[0] != number:

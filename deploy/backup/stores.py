@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loupe.settings import load
+from loupe.translation import sentence
 
 from deploy.backup.errors import BackupError
 from deploy.embedded.data_folder import DataFolder
@@ -62,14 +63,18 @@ async def stores_of(data_dir: Path) -> AsyncIterator[Stores]:
     """The stores of a stack; if it does not run, they are started for as long as the block takes."""
     folder = DataFolder(data_dir)
     if not folder.credentials_file.is_file():
-        raise BackupError(f"{folder.root} is no data folder of a stack; name one by --data-dir")
+        raise BackupError(
+            sentence("{folder} is no data folder of a stack; name one by --data-dir", folder=folder.root)
+        )
     if folder.supervisor_pid() is None:
         async with EmbeddedServers(folder.root, programs=stack_settings().programs) as servers:
             yield Stores(servers.postgres, servers.nats, servers.seaweed)
         return
     found = read_state(folder.state_file)
     if found is None or found.state is not State.READY:
-        raise BackupError(f"the stack of {folder.root} is not ready; `loupe status` says when it is")
+        raise BackupError(
+            sentence("the stack of {folder} is not ready; `loupe status` says when it is", folder=folder.root)
+        )
     keys = folder.credentials()
     yield Stores(
         Postgres(folder.root / "postgres", port=found.ports["postgres"], credentials=keys),

@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 from alembic.script import ScriptDirectory
+from loupe.translation import sentence
 
 from deploy.backup.errors import BackupError
 from deploy.backup.stores import SCHEMAS
@@ -25,11 +26,17 @@ def newest() -> dict[str, str]:
 def require_known(schemas: Mapping[str, str], made_by: str) -> None:
     """BackupError for tables of a later release: services only migrate forward."""
     if not schemas:
-        raise BackupError("it holds no tables of Loupe; name another")
+        raise BackupError(sentence("it holds no tables of Loupe; name another"))
     for schema, revision in schemas.items():
         known = {script.revision for script in _scripts(schema).walk_revisions()}
         if revision not in known:
             raise BackupError(
-                f"the tables of {schema} are at revision {revision}, made by Loupe {made_by}, which this "
-                f"version ({VERSION}) does not know; install that version, or a later one"
+                sentence(
+                    "the tables of {schema} are at revision {revision}, made by Loupe {made_by}, which this "
+                    "version ({version}) does not know; install that version, or a later one",
+                    schema=schema,
+                    revision=revision,
+                    made_by=made_by,
+                    version=VERSION,
+                )
             )

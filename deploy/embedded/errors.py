@@ -8,9 +8,15 @@ StackError
 
 from pathlib import Path
 
+from loupe.translation import Sentence
+
 
 class StackError(Exception):
-    """Anything the embedded stack refuses or fails to do."""
+    """Anything the embedded stack refuses or fails to do; in English, and in Chinese where it has that."""
+
+    def __init__(self, told: str | Sentence) -> None:
+        super().__init__(told if isinstance(told, str) else told.english)
+        self.chinese = "" if isinstance(told, str) else told.chinese
 
 
 class AlreadyRunning(StackError):

@@ -31,7 +31,7 @@ _SET_BY_STACK = (
     ),
     # The processes talk to each other on loopback only, without TLS.
     *("LOUPE_TLS_", "LOUPE_HTTPS_", "LOUPE_PUBLIC_", "LOUPE_GATEWAY_PUBLIC_URL"),
-    *("LOUPE_SIGNING_", "LOUPE_WATCHED_FOLDER", "LOUPE_OPERATIONS_"),
+    *("LOUPE_SIGNING_", "LOUPE_WATCHED_FOLDER", "LOUPE_BACKUP_RECORD", "LOUPE_OPERATIONS_"),
     *("LOUPE_TOKEN", "LOUPE_LISTEN", "LOUPE_WORKER", "LOUPE_CACHE_DIR"),
     *(f"LOUPE_{service.upper()}_ADDRESS" for service in SERVICE_PORTS),
 )
@@ -55,10 +55,16 @@ def loupe_processes(plan: Plan, *, workers: Workers) -> Sequence[ProcessSpec]:
     keys = signing_keys.load_or_create(plan.folder.root / "signing")
     public = {"LOUPE_SIGNING_PUBLIC_KEYS": str(keys.public)}
     private = {"LOUPE_SIGNING_KEY": str(keys.private)}
+    backup = {"LOUPE_BACKUP_RECORD": str(plan.folder.last_backup)}
     cores = ("registry", "scheduler", "evaluator")
     return (
         replace(
-            _server(plan, "registry", after=_SERVERS, settings={**stores("registry"), **bootstrap, **public}),
+            _server(
+                plan,
+                "registry",
+                after=_SERVERS,
+                settings={**stores("registry"), **bootstrap, **public, **backup},
+            ),
             # It starts before all others that change tables.
             before_start=partial(_dump, plan),
         ),

@@ -78,6 +78,7 @@ class EventRights:
                     f"$JS.API.CONSUMER.CREATE.{stream}.{durable}.>",
                     f"$JS.API.CONSUMER.DURABLE.CREATE.{stream}.{durable}",
                     f"$JS.API.CONSUMER.MSG.NEXT.{stream}.{durable}",
+                    f"$JS.API.CONSUMER.INFO.{stream}.{durable}",
                     f"$JS.ACK.{stream}.{durable}.>",
                 )
             ),

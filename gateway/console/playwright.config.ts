@@ -45,6 +45,9 @@ export default defineConfig<Options>({
     { name: "en-login", testMatch: "login.spec.ts", use: EN, dependencies: ["zh-login"] },
     { name: "zh-imports", testMatch: "imports.spec.ts", use: ZH, dependencies: ["zh-login"] },
     { name: "en-imports", testMatch: "imports.spec.ts", use: EN, dependencies: ["en-login"] },
+    // One after the other: a worker that one drains is the other's, too.
+    { name: "zh-operating", testMatch: "operating.spec.ts", use: ZH, dependencies: ["zh-login"] },
+    { name: "en-operating", testMatch: "operating.spec.ts", use: EN, dependencies: ["en-login", "zh-operating"] },
     { name: "zh-story", testMatch: "story.spec.ts", use: ZH, dependencies: ["zh-login"] },
     { name: "en-story", testMatch: "story.spec.ts", use: EN, dependencies: ["en-login"] },
     { name: "zh-banks", testMatch: "banks.spec.ts", use: ZH, dependencies: STORIES },

@@ -1,7 +1,7 @@
 """The evaluator: `python -m services.evaluator`."""
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from loupe import settings as loupe_settings
@@ -23,10 +23,9 @@ from services.evaluator.storage import inventory
 from services.evaluator.wire.registry import Banks, RegistryClient, mask_codes_from
 from services.identity import token_verifier
 from services.kit import telemetry
-from services.kit.about import about
-from services.kit.backlog import watch_stores
 from services.kit.checking import StorageCheck
 from services.kit.clock_watch import watch_clock
+from services.kit.consumer import Consumer
 from services.kit.database import Database
 from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process, every, run
@@ -36,6 +35,7 @@ from services.kit.operations import Operations
 from services.kit.orphans import Collector
 from services.kit.retention import DEAD_LETTERS, prune
 from services.kit.retry import retry_transient
+from services.kit.server_service import About, server_service
 from services.service_tokens import EVALUATOR
 from services.vision.decoders import Decoders
 from services.vision.pictures import PictureStore
@@ -74,20 +74,19 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     picture_store = PictureStore(store, decoders)
     pictures = Pictures(picture_store)
     _sweep(process, database, store, picture_store, settings.retention.dead_letter_days)
-    for name, consumer in consumers(messaging, database.sessions, reports).items():
-        process.background(name, consumer.run)
-    watch_stores(operations, database, messaging, outbox=False)
-    check = StorageCheck(database.sessions, store, messaging, objects=inventory.objects())
+    followed = _follow(process, messaging, database, reports)
+    about = About.watching(
+        *(process, operations, database, messaging, revision),
+        check=StorageCheck(database.sessions, store, messaging, objects=inventory.objects()),
+        consumers=followed,
+    )
+    mask_codes = mask_codes_from(registry)
     samples = DrillDown(
-        reports=reports,
-        sessions=database.sessions,
-        store=store,
-        pictures=pictures,
-        mask_codes=mask_codes_from(registry),
+        reports=reports, sessions=database.sessions, store=store, pictures=pictures, mask_codes=mask_codes
     )
     auditor = Auditor.to_registry(registry)
     auditor.run(process)
-    return await process.enter(
+    server = await process.enter(
         GrpcServer(
             [
                 *services(
@@ -99,7 +98,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
                     marks=RelabelMarks(database.sessions),
                     registry=lambda token: RegistryClient(registry, token),
                 ),
-                about("evaluator", revision, check),
+                server_service("evaluator", revision, about),
             ],
             verifier=token_verifier(settings.tokens, registry),
             address=settings.listen,
@@ -110,6 +109,17 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             public=settings.public,
         )
     )
+    return await about.join(process, server)
+
+
+def _follow(
+    process: Process, messaging: Messaging, database: Database, reports: Reports
+) -> Sequence[Consumer]:
+    """Handle the events of others in the background."""
+    followed = consumers(messaging, database.sessions, reports)
+    for name, consumer in followed.items():
+        process.background(name, consumer.run)
+    return list(followed.values())
 
 
 def _sweep(

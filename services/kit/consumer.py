@@ -86,6 +86,11 @@ class Consumer:
         self._remember = remember
         self._backoff = backoff
 
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Stream and durable consumer."""
+        return self._stream, self._durable
+
     async def run(self) -> None:
         """Consume until cancelled; for `background`.
 

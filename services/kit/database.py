@@ -100,10 +100,8 @@ def translated(error: BaseException) -> LoupeError | None:  # noqa: PLR0911 -- o
 
 
 def _full() -> Unavailable:
-    return Unavailable(
-        "the disk of the database is full; have the operator free some, then try again",
-        reason="DATABASE_DISK_FULL",
-    )
+    told = sentence("the disk of the database is full; have the operator free some, then try again")
+    return Unavailable(told.english, reason="DATABASE_DISK_FULL", message_zh=told.chinese)
 
 
 def _away(error: BaseException) -> Unavailable:

@@ -148,6 +148,11 @@ class GrpcServer:
         self._port = 0
 
     @property
+    def address(self) -> str:
+        """The `host:port` that it was given."""
+        return self._address
+
+    @property
     def port(self) -> int:
         """The port it listens on; known after `start`."""
         return self._port

@@ -14,11 +14,12 @@ import contextlib
 import logging
 import shutil
 import socket
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from cryptography import x509
 from loupe.errors import LoupeError
@@ -31,6 +32,7 @@ from starlette.routing import Route
 
 from services.kit import metrics, tasks
 from services.kit.about import VERSION
+from services.kit.clock import SystemClock
 from services.kit.http_serving import ServingApp, address_of
 from services.kit.metrics import Gauge, Histogram, Reading
 from services.kit.readiness import READY, Readiness
@@ -80,6 +82,13 @@ class OperationsSettings:
                 raise ValueError(f"LOUPE_OPERATIONS_LISTEN {error}") from None
 
 
+class Disk(NamedTuple):
+    """Bytes of a file system: all, and what is free."""
+
+    total: int
+    free: int
+
+
 class Operations:
     """The readiness of a process, and its listener. Enter it first: a process that starts answers, too."""
 
@@ -87,14 +96,20 @@ class Operations:
         """`process` names the kind of process; `tls` is what it shows others."""
         self.readiness = Readiness()
         self.port = 0
+        self._start_time = SystemClock().now()
         self._listen = settings.listen
         self._resources = contextlib.AsyncExitStack()
         self._samplers: dict[str, Sampler] = {}
         self._sampled: dict[str, Mapping[Gauge, Sequence[Reading]]] = {}
         self._fresh: dict[str, bool] = {}
+        self._folders: dict[str, Path] = {}
+        self._certificates: dict[str, Path] = {}
         self._sampling: asyncio.Task[None] | None = None
         self._gauge(_BUILD, lambda: [(1, {"process": process, "version": VERSION})])
         self._gauge(_READY, self._readiness)
+        self._gauge(_FREE, lambda: [(disk.free, {"folder": name}) for name, disk in self.disks().items()])
+        self._gauge(_SIZE, lambda: [(disk.total, {"folder": name}) for name, disk in self.disks().items()])
+        self._gauge(_EXPIRY, self._expiries)
         self._gauge(_SAMPLED, lambda: [(float(fresh), {"of": name}) for name, fresh in self._fresh.items()])
         self.watch_certificate("tls", tls.certificate)
 
@@ -104,36 +119,49 @@ class Operations:
         for gauge in gauges:
             self._gauge(gauge, partial(self._last, name, gauge))
 
-    def watch_folder(self, name: str, path: Path) -> None:
-        """Tell how much is free where the folder, or its first parent that exists, is."""
-
-        def disk(part: Callable[[tuple[int, int, int]], int]) -> Iterator[Reading]:
-            there = next((place for place in (path, *path.absolute().parents) if place.exists()), None)
-            if there is not None:
-                with contextlib.suppress(OSError):
-                    yield part(shutil.disk_usage(there)), {"folder": name}
-
-        self._gauge(_FREE, lambda: disk(lambda usage: usage[2]))
-        self._gauge(_SIZE, lambda: disk(lambda usage: usage[0]))
+    def watch_folder(self, name: str, path: Path | None) -> None:
+        """Tell how much is free where the folder, or its first parent that exists, is; None: nothing."""
+        if path is not None:
+            self._folders[name] = path
 
     def watch_certificate(self, name: str, path: str) -> None:
         """Tell when the certificate of a PEM file, its first, expires; nothing for an empty path."""
-        if not path:
-            return
+        if path:
+            self._certificates[name] = Path(path)
 
-        def expiry() -> Iterator[Reading]:
+    def disks(self) -> dict[str, Disk]:
+        """The disks of the watched folders that can be asked now, by the folders' names."""
+        found = {}
+        for name, path in self._folders.items():
+            there = next((place for place in (path, *path.absolute().parents) if place.exists()), None)
+            if there is not None:
+                with contextlib.suppress(OSError):
+                    usage = shutil.disk_usage(there)
+                    found[name] = Disk(usage.total, usage.free)
+        return found
+
+    def certificates(self) -> dict[str, datetime]:
+        """When the certificates that the process shows expire, by their names; of those that can be read."""
+        found = {}
+        for name, path in self._certificates.items():
             # Each time: the file may have been renewed.
             with contextlib.suppress(OSError, ValueError):
-                certificate = x509.load_pem_x509_certificate(Path(path).read_bytes())
-                yield certificate.not_valid_after_utc.timestamp(), {"certificate": name}
+                found[name] = x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+        return found
 
-        self._gauge(_EXPIRY, expiry)
+    def about(self) -> dict[str, object]:
+        """When the process started, and when what it shows expires; as JSON."""
+        expiries = {name: _zulu(expiry) for name, expiry in self.certificates().items()}
+        return {"startTime": _zulu(self._start_time), "certificates": expiries}
 
     def _last(self, name: str, gauge: Gauge) -> Sequence[Reading]:
         return self._sampled.get(name, {}).get(gauge, ())
 
     def _gauge(self, gauge: Gauge, reader: Callable[[], Iterable[Reading]]) -> None:
         self._resources.enter_context(gauge.read_by(reader))
+
+    def _expiries(self) -> list[Reading]:
+        return [(time.timestamp(), {"certificate": name}) for name, time in self.certificates().items()]
 
     def _readiness(self) -> list[Reading]:
         return [(float(state == READY), {"needs": name}) for name, state in self.readiness.states.items()]
@@ -207,6 +235,10 @@ class Operations:
             _log.info("not sampled", extra={"of": name, "error": repr(error)})
         except Exception:  # noqa: BLE001 -- the boundary: the other values are told all the same
             _log.exception("not sampled", extra={"of": name})
+
+
+def _zulu(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 async def _measure_lag() -> None:

@@ -9,9 +9,7 @@ from loupe.signatures import BadKey, PublicKeys
 
 from services.audit import Auditor
 from services.kit import telemetry
-from services.kit.about import about
 from services.kit.auth import ServiceTokenVerifier
-from services.kit.backlog import watch_stores
 from services.kit.checking import StorageCheck
 from services.kit.clock_watch import watch_clock
 from services.kit.database import Database
@@ -24,6 +22,7 @@ from services.kit.orphans import Collector
 from services.kit.outbox import Relay
 from services.kit.retention import DEAD_LETTERS, prune
 from services.kit.retry import retry_transient
+from services.kit.server_service import About, server_service
 from services.kit.signals import Signals
 from services.registry import seeds
 from services.registry.application.collecting import FOLDERS, forget_uploads
@@ -38,7 +37,8 @@ from services.registry.application.models import ModelCatalogue
 from services.registry.application.overlap import Overlaps
 from services.registry.application.question_banks import BankCatalogue
 from services.registry.application.sessions import LogIns, SlowHash
-from services.registry.consumers import ensure_streams, release_consumer
+from services.registry.application.storage_quotas import Quotas
+from services.registry.consumers import MODELS_STREAM, ensure_streams, release_consumer
 from services.registry.server.services import services
 from services.registry.settings import Settings
 from services.registry.storage import inventory
@@ -71,45 +71,44 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     await retry_transient(store.ensure_bucket, what="looking for the bucket")
     decoders = await process.enter(Decoders("services.registry.decoder", settings.decoders))
     inspector = await process.enter(Inspector(settings.objects, decoders))
-    messaging = await process.enter(
-        await Messaging.connect(settings.nats_url, name=SCHEMA, tls=settings.nats_tls)
-    )
-    await retry_transient(lambda: ensure_streams(messaging, settings.streams), what="making streams")
+    messaging = await _events(process, settings)
     signals = await process.enter(Signals(settings.database.url))
     relay = Relay(database, messaging, signals, stored_in=settings.streams.unflushed_folder)
     process.background("outbox relay", relay.run)
-    process.background("release consumer", release_consumer(messaging, database.sessions).run)
     data = DataCatalogue(database.sessions, store, inspector)
     data_bin = DataBin(database.sessions, timedelta(days=settings.data_bin_days))
     _collect(process, database, store, data_bin)
-    watch_stores(operations, database, messaging, outbox=True)
     _prune(process, database, settings)
-    check = StorageCheck(
-        database.sessions, store, messaging, objects=inventory.objects(), announced=inventory.announced()
+    released = release_consumer(messaging, database.sessions)
+    process.background("release consumer", released.run)
+    about = About.watching(
+        *(process, operations, database, messaging, revision),
+        check=_check(database, store, messaging),
+        consumers=[released],
+        publishes=[MODELS_STREAM],
+        backup_record=settings.backup_record.path,
     )
     accounts = Accounts(database.sessions)
     verifier = ServiceTokenVerifier(settings.tokens.accepted(), StoredTokens(database.sessions))
-    auditor = Auditor(lambda entry: accounts.record(audit_in(entry, reporter="")))
-    auditor.run(process)
-    return await process.enter(
+    auditor = _auditor(process, accounts)
+    catalogues = services(
+        images=ImageCatalogue(database.sessions),
+        data=data,
+        data_bin=data_bin,
+        import_reports=ImportReportLibrary(database.sessions),
+        banks=BankCatalogue(database.sessions, data),
+        master_data=MasterData(database.sessions),
+        models=ModelCatalogue(database.sessions, store),
+        overlaps=Overlaps(database.sessions, store),
+        quotas=Quotas(database.sessions),
+        signing_keys=signing_keys,
+        accounts=accounts,
+        log_ins=LogIns(database.sessions, SlowHash(settings.password_memory_kib)),
+        verifier=verifier,
+    )
+    server = await process.enter(
         GrpcServer(
-            [
-                *services(
-                    images=ImageCatalogue(database.sessions),
-                    data=data,
-                    data_bin=data_bin,
-                    import_reports=ImportReportLibrary(database.sessions),
-                    banks=BankCatalogue(database.sessions, data),
-                    master_data=MasterData(database.sessions),
-                    models=ModelCatalogue(database.sessions, store),
-                    overlaps=Overlaps(database.sessions, store),
-                    signing_keys=signing_keys,
-                    accounts=accounts,
-                    log_ins=LogIns(database.sessions, SlowHash(settings.password_memory_kib)),
-                    verifier=verifier,
-                ),
-                about(SCHEMA, revision, check),
-            ],
+            [*catalogues, server_service(SCHEMA, revision, about)],
             verifier=verifier,
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
@@ -118,6 +117,28 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
             readiness=operations.readiness,
             public=settings.public,
         )
+    )
+    return await about.join(process, server)
+
+
+async def _events(process: Process, settings: Settings) -> Messaging:
+    """NATS with the streams of the registry."""
+    messaging = await process.enter(
+        await Messaging.connect(settings.nats_url, name=SCHEMA, tls=settings.nats_tls)
+    )
+    await retry_transient(lambda: ensure_streams(messaging, settings.streams), what="making streams")
+    return messaging
+
+
+def _auditor(process: Process, accounts: Accounts) -> Auditor:
+    auditor = Auditor(lambda entry: accounts.record(audit_in(entry, reporter="")))
+    auditor.run(process)
+    return auditor
+
+
+def _check(database: Database, store: ObjectStore, messaging: Messaging) -> StorageCheck:
+    return StorageCheck(
+        database.sessions, store, messaging, objects=inventory.objects(), announced=inventory.announced()
     )
 
 

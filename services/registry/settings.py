@@ -6,6 +6,7 @@ from pathlib import Path
 from loupe.rpc.tls import TlsSettings
 from loupe.settings import setting
 
+from services.kit.backups import BackupRecordSettings
 from services.kit.clock_watch import ClockSettings
 from services.kit.limits import CallLimits
 from services.kit.nats_tls import NatsTlsSettings
@@ -69,6 +70,7 @@ class Settings:
         doc="After how many days an entry of the audit log is deleted; 0 = never",
     )
     retention: RetentionSettings
+    backup_record: BackupRecordSettings
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
 
     def __post_init__(self) -> None:

@@ -9,8 +9,6 @@ from loupe.settings import load
 from services.audit import Auditor
 from services.identity import token_verifier
 from services.kit import telemetry
-from services.kit.about import about
-from services.kit.backlog import watch_stores
 from services.kit.checking import StorageCheck
 from services.kit.clock_watch import watch_clock
 from services.kit.database import Database
@@ -22,6 +20,7 @@ from services.kit.operations import Operations
 from services.kit.outbox import Relay
 from services.kit.retention import DEAD_LETTERS, prune
 from services.kit.retry import retry_transient
+from services.kit.server_service import About, server_service
 from services.kit.signals import Signals
 from services.scheduler import consumers
 from services.scheduler.application.bank_runs import AutomaticRuns
@@ -85,22 +84,29 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
     )
     relay = Relay(database, messaging, signals, stored_in=settings.streams.unflushed_folder)
     process.background("outbox relay", relay.run)
-    process.background("releases", consumers.released_consumer(messaging, database.sessions).run)
+    released = consumers.released_consumer(messaging, database.sessions)
+    process.background("releases", released.run)
     process.background("bank runs", every(_BANK_RUNS_S, AutomaticRuns(dependencies).run_due))
     process.background("sweeper", every(_SWEEP_S, Leases(dependencies).sweep))
     _collect(process, dependencies, objects)
     process.background("worker list", every(_GONE_WORKERS_S, TaskCommands(dependencies).delete_gone_workers))
-    watch_stores(operations, database, messaging, outbox=True)
     QueueMetrics(dependencies).watch(operations)
     _prune(process, database, settings)
+    operations.watch_folder("data", settings.scheduling.watched_folder)
     check = StorageCheck(
         database.sessions, objects, messaging, objects=inventory.objects(), announced=inventory.announced()
     )
+    about = About.watching(
+        *(process, operations, database, messaging, revision),
+        check=check,
+        consumers=[released],
+        publishes=consumers.STREAMS,
+    )
     auditor = Auditor.to_registry(registry)
     auditor.run(process)
-    return await process.enter(
+    server = await process.enter(
         GrpcServer(
-            [*services(dependencies), about("scheduler", revision, check)],
+            [*services(dependencies), server_service("scheduler", revision, about)],
             verifier=token_verifier(settings.tokens, registry),
             address=settings.listen,
             credentials=settings.tls.server_credentials(),
@@ -110,6 +116,7 @@ async def compose(process: Process, settings: Settings) -> GrpcServer:
             public=settings.public,
         )
     )
+    return await about.join(process, server)
 
 
 def _collect(process: Process, dependencies: Dependencies, objects: ObjectStore) -> None:

@@ -17,11 +17,13 @@ from services.scheduler.wire.values import id_of
 
 _log = logging.getLogger(__name__)
 
+STREAMS = ("TASKS", "LOSS")
+"""Those of our events. The registry creates MODELS."""
 _DAY_S = 86_400.0
 
 
 async def ensure_streams(messaging: Messaging, settings: StreamSettings, *, loss_bytes: int) -> None:
-    """Create the streams that the scheduler publishes to. The registry creates MODELS."""
+    """Create the streams that the scheduler publishes to."""
     # A year: subscribers that were away replay everything since a sequence number (I2). Transitions are few
     # and small.
     await ensure_stream(
@@ -40,7 +42,7 @@ async def ensure_streams(messaging: Messaging, settings: StreamSettings, *, loss
         max_bytes=loss_bytes,
         replicas=settings.replicas,
     )
-    await ensure_mirrors(messaging, settings, ("TASKS", "LOSS"))
+    await ensure_mirrors(messaging, settings, STREAMS)
 
 
 async def released(session: AsyncSession, message: Message) -> None:

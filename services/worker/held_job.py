@@ -49,6 +49,7 @@ class HeldJob:
         self.lease = lease
         self.buffer = ReportBuffer()
         self.cancel_requested = asyncio.Event()
+        self.release_requested = asyncio.Event()
         self._jobs = jobs
         self._objects = objects
         self._max_unreported_bytes = max_unreported_bytes
@@ -149,6 +150,8 @@ class HeldJob:
         while True:
             if answer.cancel_requested:
                 self.cancel_requested.set()
+            if answer.release_requested:
+                self.release_requested.set()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(heartbeat_s):
                     await self._changed.wait()

@@ -20,15 +20,6 @@ class WorkerServicer(worker_service_pb2_grpc.WorkerServiceServicer):
         """The worker's state and its running job."""
         return self._worker.status
 
-    async def DrainWorker(  # noqa: N802 -- the contract's name
-        self,
-        request: worker_service_pb2.DrainWorkerRequest,  # noqa: ARG002
-        context: object,  # noqa: ARG002
-    ) -> worker_service_pb2.Worker:
-        """Start to drain; the process ends when the running job is given back."""
-        self._worker.drain()
-        return self._worker.status
-
 
 def service(worker: Worker) -> Service:
     """The service for a worker's server."""

@@ -5,7 +5,8 @@ Three things end a job early:
 
 - the lease is lost: SIGKILL, and nothing is reported;
 - the user cancels: SIGTERM, SIGKILL after 5 s, FinishJob(terminated);
-- the worker is drained: SIGTERM, the last checkpoint is stored, ReleaseJob.
+- the worker is drained, by the scheduler or because its process ends: SIGTERM, the last checkpoint is stored,
+  ReleaseJob.
 """
 
 import asyncio
@@ -222,7 +223,7 @@ class Worker:
             if outcome is not None:
                 await tasks.end(held)
                 await self._jobs.finish(lease, outcome)
-            elif self._draining.is_set():
+            elif self._draining.is_set() or job.release_requested.is_set():
                 await tasks.end(held)
                 await self._jobs.release(lease)
             _log.info("job ends", extra={**extra, "outcome": outcomes.described(outcome)})
@@ -250,8 +251,10 @@ class Worker:
         driver = asyncio.create_task(execution.run(), name=f"child of {job.lease.job}")
         cancelled = asyncio.create_task(job.cancel_requested.wait())
         draining = asyncio.create_task(self._draining.wait())
+        released = asyncio.create_task(job.release_requested.wait())
+        ends = {driver, held, cancelled, draining, released}
         try:
-            await asyncio.wait({driver, held, cancelled, draining}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if driver.done() and not held.done():
                 outcome = driver.result()
                 if not outcomes.may_resume(outcome):
@@ -267,7 +270,7 @@ class Worker:
             return await self._drain(job, execution, driver, held)
         finally:
             # Cancelling the driver kills its child; only then is the process gone.
-            await tasks.end(driver, cancelled, draining)
+            await tasks.end(driver, cancelled, draining, released)
 
     async def _drain(
         self,

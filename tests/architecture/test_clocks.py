@@ -13,8 +13,7 @@ _READ_THE_WALL_CLOCK = {
     "time.time_ns",
 }
 _MAY = {
-    # When this process started and when lines and points were made, for people.
-    "services/kit/about.py",
+    # When a process started and when lines and points were made, for people.
     "services/kit/clock.py",
     # The comparison itself.
     "services/kit/clock_watch.py",

@@ -21,7 +21,7 @@ _TIMEOUT_S = 60.0
 _STREAM_TIMEOUT_S = 0.3
 """A watch waits for events that never come."""
 _BUGS = frozenset({grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS})
-_LEFT_ALONE = frozenset({"LogOut", "DrainWorker", "AcquireJob", "WatchTask"})
+_LEFT_ALONE = frozenset({"LogOut", "AcquireJob", "WatchTask"})
 """They end or hold what the others need."""
 
 

@@ -15,7 +15,8 @@ from loupe.commands.stack import refuse_on_stack_error
 from loupe.failures import Refused
 from loupe.language import translated
 from loupe.profile import default_data_dir
-from loupe.rendering import facts, human_bytes, human_duration
+from loupe.rendering import facts, human_duration
+from loupe.text import human_bytes
 
 from deploy.backup import making, places, restoring, verifying
 from deploy.backup.manifest import Manifest
@@ -58,7 +59,7 @@ def backup(  # noqa: PLR0913 -- what the command line offers, each by name
       loupe backup --verify /backup/loupe
     """
     if verify:
-        _verify(out, place, _passphrase_of(place, passphrase_file))
+        _verify(out, data_dir or default_data_dir(), place, _passphrase_of(place, passphrase_file))
         return
     passphrase = _new_passphrase(place, passphrase_file, encrypt=encrypt)
     folder = data_dir or default_data_dir()
@@ -89,8 +90,9 @@ def backup(  # noqa: PLR0913 -- what the command line offers, each by name
         _fail_lost(out, made.manifest)
 
 
-def _verify(out: Output, place: Path, passphrase: str | None) -> None:
+def _verify(out: Output, data_dir: Path, place: Path, passphrase: str | None) -> None:
     found = verifying.verify(place, passphrase=passphrase, on_progress=_teller(out))
+    making.note_verification(data_dir, found.place, len(found.faults))
     out.answer(
         {**_json(found.manifest, found.place), "faults": list(found.faults)},
         facts(_facts(found.manifest, found.place)),

@@ -18,8 +18,8 @@ from loupe.importing import ImportOutcome, ImportProgress, ImportResult
 from loupe.language import pick
 from loupe.reading import FORMATS, read_data
 from loupe.registry.v1 import dataset_pb2, dataset_service_pb2
-from loupe.rendering import enum_word, facts, human_bytes, is_for_people, local_time, message_json, table
-from loupe.text import visible
+from loupe.rendering import enum_word, facts, is_for_people, local_time, message_json, table
+from loupe.text import human_bytes, visible
 from rich.console import Group, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.text import Text

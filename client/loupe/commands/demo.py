@@ -28,10 +28,11 @@ from loupe.folders import FolderListing, hold_out, read_folder
 from loupe.language import translated
 from loupe.profile import Profile, default_data_dir, load_profile
 from loupe.registry.v1 import master_data_service_pb2, model_pb2, model_service_pb2
-from loupe.rendering import estimate, facts, human_bytes, human_duration, message_json, percent
+from loupe.rendering import estimate, facts, human_duration, message_json, percent
 from loupe.rendering import report as report_page
 from loupe.sample import DEFECTS, ORDINARY_CODES, write_sample
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
+from loupe.text import human_bytes
 from rich.console import RenderableType
 from rich.rule import Rule
 

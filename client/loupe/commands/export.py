@@ -8,7 +8,8 @@ from loupe.commands.session import Session, remote
 from loupe.commands.watch import fail_unless_good, follow
 from loupe.exporting import Exported, export_version
 from loupe.registry.v1 import model_pb2
-from loupe.rendering import human_bytes, is_for_people, message_json
+from loupe.rendering import is_for_people, message_json
+from loupe.text import human_bytes
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 

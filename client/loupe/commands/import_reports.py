@@ -10,9 +10,9 @@ from loupe.client import pages
 from loupe.commands.session import Session, remote
 from loupe.language import pick
 from loupe.registry.v1 import dataset_service_pb2, import_report_pb2
-from loupe.rendering import facts, human_bytes, local_time, message_json, table
+from loupe.rendering import facts, local_time, message_json, table
 from loupe.spreadsheet import escape_formulas
-from loupe.text import visible
+from loupe.text import human_bytes, visible
 from rich.console import Group
 
 _SHOWN = 50

@@ -7,7 +7,8 @@ from loupe import names
 from loupe.client import pages
 from loupe.commands.session import Session, remote
 from loupe.registry.v1 import algorithm_image_pb2, model_pb2, model_service_pb2
-from loupe.rendering import enum_word, facts, human_bytes, local_time, looks, message_json, percent, table
+from loupe.rendering import enum_word, facts, local_time, looks, message_json, percent, table
+from loupe.text import human_bytes
 from rich.console import Group
 
 

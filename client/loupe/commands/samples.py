@@ -13,8 +13,9 @@ from loupe.evaluator.v1 import (
     sample_result_service_pb2,
 )
 from loupe.language import pick
-from loupe.rendering import enum_word, human_bytes, message_json, percent, table
+from loupe.rendering import enum_word, message_json, percent, table
 from loupe.saving import save
+from loupe.text import human_bytes
 from rich.text import Text
 
 VERDICTS = ("correct", "misjudged", "nonconforming")

@@ -14,9 +14,10 @@ from loupe.client import Loupe
 from loupe.commands.access import first_log_in
 from loupe.commands.session import Output, local
 from loupe.failures import Refused, Unreachable
-from loupe.language import translated
+from loupe.language import pick, translated
 from loupe.profile import default_data_dir
-from loupe.rendering import facts, human_bytes, human_duration, table
+from loupe.rendering import facts, human_duration, table
+from loupe.text import human_bytes
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -34,7 +35,7 @@ def refuse_on_stack_error() -> Iterator[None]:
     except StartFailed as error:
         raise Refused(f"{error}\n{error.log_tail}".rstrip()) from error
     except StackError as error:
-        raise Refused(str(error)) from error
+        raise Refused(pick(str(error), error.chinese)) from error
 
 
 def network_options(command: Callable[..., None]) -> Callable[..., None]:

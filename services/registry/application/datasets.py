@@ -1,4 +1,4 @@
-"""Datasets, data paths, import and snapshots (D1 to D4, W4, W12)."""
+"""Datasets, data paths, import and snapshots (D1 to D4, D10, W4, W12)."""
 
 import asyncio
 from collections import Counter
@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 from loupe.errors import AlreadyExists, Internal, InvalidArgument, NotFound, Unavailable
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from services.caller import Caller
 from services.kit.database import DatabaseSessions, database_time
@@ -47,10 +48,12 @@ from services.registry.domain.relabelling import (
     relabel_faults,
 )
 from services.registry.domain.samples import Sample, count_changes, names_pixels
+from services.registry.domain.storage_quotas import StorageQuota
 from services.registry.domain.uploads import Upload, plan
 from services.registry.storage.datasets import DataPaths, Datasets, Snapshots
 from services.registry.storage.identity import Identities
 from services.registry.storage.samples import Alike, Listed, ObjectRows, Samples, Twin
+from services.registry.storage.storage_quotas import StorageQuotas
 from services.registry.storage.uploads import Uploads
 from services.vision.parts import keys, parts
 from services.vision.pictures import LINK_LIFE, OPAQUE, PictureStore, sample_key, type_of_file, type_of_format
@@ -251,7 +254,9 @@ class DataCatalogue:
         refuse(planned_faults(sha256s, sizes))
         wanted = dict(zip(sha256s, sizes, strict=True)) if sizes else dict.fromkeys(sha256s)
         async with self._sessions.begin() as session:
-            (await DataPaths(session).get(dataset, path)).require_owner(caller)
+            listed = await DataPaths(session).get(dataset, path)
+            listed.require_owner(caller)
+            await _require_room(session, listed, wanted)
             known = await ObjectRows(session).get(wanted)
             now = await database_time(session)
             # An older one may soon be deleted.
@@ -320,7 +325,10 @@ class DataCatalogue:
             changed = [sample for sample in sound if before.get(sample.file) != Listed.of(sample)]
             if changed:
                 now = await database_time(session)
+                quotas = StorageQuotas(session)
+                limits = await quotas.limits_of(dataset, declared.owner)
                 await samples.put(key, changed, now)
+                await _require_within(quotas, limits)
                 replaced = [
                     (sample.code, before[sample.file].mask_sha256 is not None)
                     for sample in changed
@@ -488,6 +496,29 @@ async def _lock_own(paths: DataPaths, dataset: str, path: str, caller: Caller) -
     key = await paths.lock(dataset, path)
     (await paths.get(dataset, path)).require_owner(caller)
     return key
+
+
+async def _require_room(session: AsyncSession, path: DataPath, sizes: Mapping[str, int | None]) -> None:
+    """StorageQuotaExceeded if these objects are over a quota of the path (D10), before they are sent."""
+    quotas = StorageQuotas(session)
+    limits = await quotas.limits_of(path.dataset, path.owner)
+    most = sum(size or 0 for size in sizes.values())
+    # What the path lists already takes no room; that is looked at only where it matters.
+    if all(quota.leaves_room(most) for quota in limits):
+        return
+    added = await quotas.new_bytes(await DataPaths(session).key(path.dataset, path.id), sizes)
+    for quota in limits:
+        if added:
+            quota.require_room(added)
+
+
+async def _require_within(quotas: StorageQuotas, before: Sequence[StorageQuota]) -> None:
+    """StorageQuotaExceeded if what was listed since `before` is over a quota; one over it may shrink."""
+    after = {quota.subject: quota for quota in await quotas.of(*(quota.subject for quota in before))}
+    for quota in before:
+        added = after[quota.subject].used_bytes - quota.used_bytes
+        if added > 0:
+            quota.require_room(added)
 
 
 def _parts_of(rows: Sequence[Alike]) -> dict[str, CodeParts]:

@@ -12,6 +12,8 @@ from loupe.registry.v1 import model_service_pb2 as models_rpc
 from loupe.registry.v1 import model_service_pb2_grpc as models_grpc
 from loupe.registry.v1 import question_bank_service_pb2 as banks_rpc
 from loupe.registry.v1 import question_bank_service_pb2_grpc as banks_grpc
+from loupe.registry.v1 import storage_quota_service_pb2 as quotas_rpc
+from loupe.registry.v1 import storage_quota_service_pb2_grpc as quotas_grpc
 from loupe.signatures import PublicKeys
 
 from services.kit.auth import TokenVerifier
@@ -26,12 +28,14 @@ from services.registry.application.models import ModelCatalogue
 from services.registry.application.overlap import Overlaps
 from services.registry.application.question_banks import BankCatalogue
 from services.registry.application.sessions import LogIns
+from services.registry.application.storage_quotas import Quotas
 from services.registry.server.datasets import DatasetServicer
 from services.registry.server.identity import IdentityServicer
 from services.registry.server.images import AlgorithmImageServicer
 from services.registry.server.master_data import MasterDataServicer
 from services.registry.server.models import ModelServicer
 from services.registry.server.question_banks import QuestionBankServicer
+from services.registry.server.storage_quotas import StorageQuotaServicer
 
 
 def services(  # noqa: PLR0913 -- one a service
@@ -44,6 +48,7 @@ def services(  # noqa: PLR0913 -- one a service
     master_data: MasterData,
     models: ModelCatalogue,
     overlaps: Overlaps,
+    quotas: Quotas,
     signing_keys: PublicKeys,
     accounts: Accounts,
     log_ins: LogIns,
@@ -80,5 +85,10 @@ def services(  # noqa: PLR0913 -- one a service
             IdentityServicer(accounts, log_ins, verifier),
             identity_grpc.add_IdentityServiceServicer_to_server,
             identity_rpc.DESCRIPTOR.services_by_name["IdentityService"],
+        ),
+        Service(
+            StorageQuotaServicer(quotas),
+            quotas_grpc.add_StorageQuotaServiceServicer_to_server,
+            quotas_rpc.DESCRIPTOR.services_by_name["StorageQuotaService"],
         ),
     ]

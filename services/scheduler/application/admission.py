@@ -92,7 +92,11 @@ class Admission:
             epoch, now, records = await admissions.known(names)
             if await self._announce(admissions, batch, records, now):
                 epoch, now, records = await admissions.known(names)
-            batch = [request for request in batch if not request.answer.done()]
+            batch = [
+                request
+                for request in batch
+                if not request.answer.done() and not records[request.worker.name].drained
+            ]
             held = {name: record.held for name, record in records.items()}
             workers = [request.worker for request in batch]
             queue = await admissions.front(workers, held, scheduling.ageing_s)

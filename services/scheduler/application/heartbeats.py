@@ -59,7 +59,9 @@ class Heartbeats:
         self._cache[running.job] = stored.after
         if len(self._cache) > _MAX_CACHED:
             del self._cache[next(iter(self._cache))]
-        return ReportAnswer(stored.lease_expire_time, stored.terminating, stored.after.positions)
+        return ReportAnswer(
+            stored.lease_expire_time, stored.terminating, stored.after.positions, stored.drained
+        )
 
 
 def _update(running: RunningJob, report: JobReport, scheduling: SchedulingSettings) -> JobUpdate:

@@ -24,7 +24,10 @@ _SILENCE = Gauge(
     *_BY,
 )
 _WORKERS = Gauge(
-    "loupe_workers", "workers", "Workers that are present and take such jobs (T4); 0 is told, too", *_BY
+    "loupe_workers",
+    "workers",
+    "Workers that are present, not drained, and take such jobs (T4); 0 is told, too",
+    *_BY,
 )
 _GAUGES = (_WAITING, _RUNNING, _OLDEST, _SILENCE, _WORKERS)
 

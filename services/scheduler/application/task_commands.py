@@ -183,7 +183,7 @@ class TaskCommands:
         return url, now + _LINK_LIFE
 
     async def delete_gone_workers(self) -> None:
-        """Delete workers that have not asked for a job for a day."""
+        """Delete workers that have not asked for a job for a day; that one is drained is kept."""
         async with self._dependencies.sessions.begin() as session:
             await Jobs(session).delete_gone_workers(await database_time(session) - timedelta(days=1))
 

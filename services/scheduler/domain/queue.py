@@ -49,21 +49,25 @@ class WaitCause(StrEnum):
 
     DISK_ALMOST_FULL = "DISK_ALMOST_FULL"
     NO_WORKER_WITH_RESOURCE = "NO_WORKER_WITH_RESOURCE"
+    WORKERS_DRAINED = "WORKERS_DRAINED"
     WORKERS_TOO_SMALL = "WORKERS_TOO_SMALL"
     RECOVERING = "RECOVERING"
     ALL_WORKERS_BUSY = "ALL_WORKERS_BUSY"
 
 
-def wait_cause(*, served: bool, fits: bool, recovering: bool, held_back: bool = False) -> WaitCause:
+def wait_cause(
+    *, served: bool, fits: bool, recovering: bool, drained: bool = False, held_back: bool = False
+) -> WaitCause:
     """The condition that keeps a job waiting; if there are several, the one to mend first.
 
-    `served`: a worker with the job's compute resource is present. `fits`: such a worker is large enough.
-    `recovering`: the task had started before its worker was lost. `held_back`: none of its kind is granted.
+    `served`: a worker with the job's compute resource is present and not drained. `fits`: such a worker is
+    large enough. `recovering`: the task had started before its worker was lost. `drained`: a worker with the
+    resource is drained. `held_back`: none of its kind is granted.
     """
     if held_back:
         return WaitCause.DISK_ALMOST_FULL
     if not served:
-        return WaitCause.NO_WORKER_WITH_RESOURCE
+        return WaitCause.WORKERS_DRAINED if drained else WaitCause.NO_WORKER_WITH_RESOURCE
     if not fits:
         return WaitCause.WORKERS_TOO_SMALL
     return WaitCause.RECOVERING if recovering else WaitCause.ALL_WORKERS_BUSY
@@ -79,9 +83,11 @@ class QueuePosition:
     kind: JobKind
     # An earlier lease of the job was lost.
     recovering: bool
-    # A worker with the job's compute resource is present; such a worker is large enough.
+    # A worker with the job's compute resource is present and takes jobs; such a worker is large enough.
     served: bool
     fits: bool
+    # A worker with the resource is drained.
+    drained: bool = False
     # No job of the kind is granted while the disk is almost full.
     held_back: bool = False
 

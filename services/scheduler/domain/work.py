@@ -88,6 +88,8 @@ class ReportAnswer:
     lease_expire_time: datetime
     cancel_requested: bool
     positions: dict[Network, CurvePosition]
+    # The worker is drained, and must give the job back.
+    release_requested: bool = False
 
 
 @dataclass(frozen=True, slots=True)

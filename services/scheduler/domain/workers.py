@@ -35,6 +35,14 @@ class WorkerLease:
 
 
 @dataclass(frozen=True, slots=True)
+class Drain:
+    """Since when a worker gets no jobs, and who wanted that."""
+
+    time: datetime
+    drainer: str
+
+
+@dataclass(frozen=True, slots=True)
 class KnownWorker:
     """A worker as it announced itself, with its leases."""
 
@@ -42,6 +50,7 @@ class KnownWorker:
     # When it last asked for a job or sent a heartbeat.
     last_contact: datetime
     leases: tuple[WorkerLease, ...]
+    drain: Drain | None = None
 
     def presence(self, now: datetime, silence_limit_s: float) -> Presence:
         """An idle worker asks for a job more often than every `silence_limit_s`."""
@@ -96,13 +105,13 @@ def total(amounts: Iterable[Amounts]) -> Amounts:
 def figures(
     workers: Iterable[KnownWorker], waiting: Iterable[WaitingCount], now: datetime, silence_limit_s: float
 ) -> list[ResourceFigures]:
-    """Figures by compute resource; a worker that serves several counts for each."""
+    """Figures by compute resource; a worker that serves several counts for each, a drained one for none."""
     present = [worker for worker in workers if worker.presence(now, silence_limit_s) is not Presence.GONE]
     serving: defaultdict[str, list[Amounts]] = defaultdict(list)
     running: defaultdict[str, list[Amounts]] = defaultdict(list)
     queued: defaultdict[str, list[WaitingCount]] = defaultdict(list)
     for worker in present:
-        for resource in worker.announced.compute_resources:
+        for resource in worker.announced.compute_resources if worker.drain is None else ():
             serving[resource].append(worker.announced.capacity)
         for lease in worker.leases:
             running[lease.compute_resource].append(lease.takes)

@@ -8,6 +8,7 @@ from loupe.scheduler.v1 import queue_pb2 as pb
 from loupe.scheduler.v1 import queue_service_pb2 as rpc
 from loupe.scheduler.v1 import queue_service_pb2_grpc as rpc_grpc
 
+from services.audit import current_caller
 from services.scheduler.application.dependencies import Dependencies
 from services.scheduler.application.workers import QueueOverview
 from services.scheduler.wire import paging, queue
@@ -30,6 +31,12 @@ class QueueServicer(rpc_grpc.QueueServiceServicer):
             workers=[queue.worker(*one) for one in page.items],
             next_page_token=paging.WORKERS.token(request, page.last_key),
         )
+
+    async def DrainWorker(self, request: rpc.DrainWorkerRequest, _: Context) -> pb.Worker:
+        return queue.worker(*await self._overview.drain(request.name, current_caller().name))
+
+    async def UndrainWorker(self, request: rpc.UndrainWorkerRequest, _: Context) -> pb.Worker:
+        return queue.worker(*await self._overview.undrain(request.name))
 
     async def GetQueue(self, _request: rpc.GetQueueRequest, _: Context) -> pb.Queue:
         return pb.Queue(resources=[queue.resource_queue(one) for one in await self._overview.figures()])

@@ -3,7 +3,7 @@
 Optimistic concurrency: read the queue, decide, then store all decisions, or none if another process stored
 decisions in between; the caller then reads and decides again. No lock is held while Python computes.
 
-The epoch is the only row of the table `turns`. Granting a job or announcing a worker increments it.
+The epoch is the only row of the table `turns`. Granting a job, announcing or draining a worker increments it.
 """
 
 import json
@@ -34,7 +34,7 @@ _WORKERS = sa.text(
     """
     SELECT (SELECT number FROM turns) AS admission_epoch, clock_timestamp() AS now,
         a.name, w.kinds, w.compute_resources, w.gpus, w.cpus, w.memory_bytes, w.start_time, w.last_seen,
-        w.version, w.torch_version, w.device,
+        w.version, w.torch_version, w.device, w.drain_time IS NOT NULL AS drained,
         held.gpus AS held_gpus, held.cpus AS held_cpus, held.memory_bytes AS held_memory_bytes
     FROM unnest(:names) AS a (name)
     LEFT JOIN workers w ON w.name = a.name
@@ -106,11 +106,15 @@ _GRANT = sa.text(sql.load("admission_grant", task_channel=task_channel(""))).bin
 
 @dataclass(frozen=True, slots=True)
 class WorkerRecord:
-    """What a worker announced last, and when; None if it never did. `held`: the amounts its leases take."""
+    """What a worker announced last, and when; None if it never did. `held`: the amounts its leases take.
+
+    `drained`: it gets no job.
+    """
 
     announced: Worker | None
     last_seen: datetime | None
     held: Amounts
+    drained: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,7 @@ class Admissions:
                 announced(row) if row.last_seen else None,
                 row.last_seen,
                 Amounts(row.held_gpus, row.held_cpus, row.held_memory_bytes),
+                row.drained,
             )
             for row in rows
         }

@@ -115,11 +115,15 @@ class JobUpdate:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A stored update: the job after it, the end of its lease, and whether its task is to end."""
+    """A stored update: the job after it, and the end of its lease.
+
+    And whether its task is to end, and whether its worker is drained.
+    """
 
     after: RunningJob
     lease_expire_time: datetime
     terminating: bool
+    drained: bool
 
 
 class HeartbeatStore:
@@ -198,7 +202,7 @@ class HeartbeatStore:
             reached=update.reached,
             positions={**running.positions, **update.positions},
         )
-        return Stored(after, row.lease_expire_time, row.terminating)
+        return Stored(after, row.lease_expire_time, row.terminating, row.drained)
 
 
 def _curve_values(running: RunningJob, update: JobUpdate) -> dict[str, object]:

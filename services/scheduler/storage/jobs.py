@@ -32,9 +32,10 @@ _WAITING = sa.text(
     f"""
     WITH {PRESENT_WORKERS}
     SELECT j.task, j.kind, j.queue_time, j.available_time, j.recoveries,
-        count(w.name) > 0 AS served,
-        coalesce(bool_or(
-            j.gpus <= w.gpus AND j.cpus <= w.cpus AND j.memory_bytes <= w.memory_bytes), false) AS fits
+        count(w.name) FILTER (WHERE w.drain_time IS NULL) > 0 AS served,
+        count(w.drain_time) > 0 AS drained,
+        coalesce(bool_or(j.gpus <= w.gpus AND j.cpus <= w.cpus AND j.memory_bytes <= w.memory_bytes)
+            FILTER (WHERE w.drain_time IS NULL), false) AS fits
     FROM jobs j
     LEFT JOIN present w ON j.compute_resource = ANY(w.compute_resources) AND j.kind = ANY(w.kinds)
     WHERE j.task = ANY(:tasks) AND j.state = 'QUEUED'
@@ -157,6 +158,7 @@ class Jobs:
                 recovering=row.recoveries > 0,
                 served=row.served,
                 fits=row.fits,
+                drained=row.drained,
                 held_back=JobKind(row.kind) in held_back,
             )
             for row in rows
@@ -176,10 +178,11 @@ class Jobs:
         )
 
     async def delete_gone_workers(self, unseen_since: datetime) -> None:
-        """Delete workers that were not seen since then, and lanes that were not served since then."""
+        """Delete workers that were not seen, and lanes that were not served since then; drained ones stay."""
         await self._session.execute(
             sa.delete(workers).where(
                 workers.c.last_seen < unseen_since,
+                workers.c.drain_time.is_(None),
                 ~sa.exists().where(jobs.c.worker == workers.c.name, jobs.c.state == JobState.LEASED.value),
             )
         )

@@ -28,7 +28,7 @@ _WORKERS = sa.text(
     WITH {PRESENT_WORKERS}
     SELECT resource, kind, (
         SELECT count(*) FROM present w
-        WHERE resource = ANY(w.compute_resources) AND kind = ANY(w.kinds)) AS present
+        WHERE resource = ANY(w.compute_resources) AND kind = ANY(w.kinds) AND w.drain_time IS NULL) AS present
     FROM (
         SELECT DISTINCT unnest(compute_resources) AS resource FROM workers
     ) known CROSS JOIN unnest(:kinds) AS kind
@@ -45,5 +45,5 @@ async def job_figures(session: AsyncSession) -> Sequence[sa.Row[Any]]:
 
 
 async def worker_figures(session: AsyncSession, kinds: Sequence[str]) -> Sequence[sa.Row[Any]]:
-    """By compute resource of any worker, and kind: how many workers are present (T4)."""
+    """By compute resource of any worker, and kind: how many workers are present and not drained (T4)."""
     return (await session.execute(_WORKERS, {"kinds": list(kinds)})).all()

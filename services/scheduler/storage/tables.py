@@ -110,6 +110,8 @@ workers = sa.Table(
     sa.Column("version", sa.Text),
     sa.Column("torch_version", sa.Text),
     sa.Column("device", sa.Text),
+    sa.Column("drain_time", _time),
+    sa.Column("drainer", sa.Text),
 )
 
 lanes = sa.Table(

@@ -230,6 +230,7 @@ def answer(value: ReportAnswer) -> job_service_pb2.ReportJobResponse:
     return job_service_pb2.ReportJobResponse(
         lease_expire_time=timestamp(value.lease_expire_time),
         cancel_requested=value.cancel_requested,
+        release_requested=value.release_requested,
         positions=[_position(network, position) for network, position in value.positions.items()],
     )
 

@@ -23,6 +23,8 @@ def worker(value: KnownWorker, presence: Presence) -> queue_pb2.Worker:
         version=announced.build.version,
         torch_version=announced.build.torch_version,
         device=announced.build.device,
+        drain_time=timestamp(value.drain.time if value.drain else None),
+        drainer=value.drain.drainer if value.drain else "",
     )
 
 

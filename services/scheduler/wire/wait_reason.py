@@ -27,6 +27,7 @@ def wait_reason(value: TaskHead, position: QueuePosition | None, resource: str) 
         served=position.served,
         fits=position.fits,
         recovering=position.recovering and value.state is not TaskState.WAITING,
+        drained=position.drained,
         held_back=position.held_back,
     )
     takes = taken_by(position.kind, value.takes, value.nodes)
@@ -54,6 +55,13 @@ def wait_sentence(  # noqa: PLR0911 -- one a cause
         case WaitCause.NO_WORKER_WITH_RESOURCE:
             return sentence(
                 "no {worker} with {resource} is there; start one, or choose another resource",
+                worker=worker,
+                resource=resource,
+            )
+        case WaitCause.WORKERS_DRAINED:
+            return sentence(
+                "every {worker} with {resource} is drained; have the operator undrain one, or choose another "
+                "resource",
                 worker=worker,
                 resource=resource,
             )

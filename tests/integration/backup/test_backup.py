@@ -9,12 +9,14 @@ import asyncpg
 import pytest
 
 from deploy.backup.errors import BackupError, WrongPassphrase
-from deploy.backup.making import Progress, back_up
+from deploy.backup.making import Progress, back_up, note_verification
 from deploy.backup.places import source_of
 from deploy.backup.restoring import restore
 from deploy.backup.verifying import verify
 from deploy.backup.versions import newest
+from deploy.embedded.data_folder import DataFolder
 from deploy.embedded.servers import EmbeddedServers
+from services.kit import backups
 from services.kit.messaging import Messaging
 from tests.integration.backup.conftest import Installation
 
@@ -55,6 +57,32 @@ async def test_what_a_backup_holds_is_restored_on_another_path(
         assert (told.subject, told.payload, told.message_id) == ("loupe.tasks.t1.state", b"first", event)
         assert told.headers["kept"] == "yes"
         await servers.stop(kill=True)
+
+
+async def test_the_newest_backup_is_remembered_and_when_it_was_verified(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """The system page tells of it; that another backup was read says nothing of this one."""
+    record = DataFolder(installation.data_dir).last_backup
+    first, second = tmp_path / "first.tar", tmp_path / "second.tar"
+    await back_up(installation.data_dir, first)
+    made = await back_up(installation.data_dir, second)
+    told = await backups.read(record)
+    assert told is not None
+    assert (told.place, told.encrypted, told.HasField("verify_time")) == (made.place, False, False)
+    assert told.size_bytes > 0
+    note_verification(installation.data_dir, verify(first).place, 0)
+    told = await backups.read(record)
+    assert told is not None
+    assert not told.HasField("verify_time")
+    note_verification(installation.data_dir, verify(second).place, 3)
+    told = await backups.read(record)
+    assert told is not None
+    assert (told.HasField("verify_time"), told.fault_count) == (True, 3)
+    record.write_text("no JSON")
+    assert await backups.read(record) is None
+    record.unlink()
+    assert await backups.read(record) is None
 
 
 async def test_a_folder_copies_an_object_once(installation: Installation, tmp_path: Path) -> None:

@@ -94,7 +94,10 @@ async def test_a1_a_machine_with_our_certificate_gets_through_both_hops(
     async with httpx.AsyncClient(
         base_url=f"https://{gateway_address}", verify=context, timeout=DEADLINE_S
     ) as http:
-        assert (await http.get("/readyz")).status_code == 200
+        ready = await http.get("/readyz")
+        assert ready.status_code == 200
+        # Whoever connects sees the certificate anyhow; an operator sees when it ends.
+        assert ready.json()["certificates"].keys() == {"tls", "https"}
         assert (await http.get("/v1/tasks")).json()["reason"] == "TOKEN_MISSING"
         me = await http.get("/v1/whoami", headers={"Authorization": "Bearer viewer-token"})
         assert me.json()["name"] == "users/vera"

@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest_asyncio
 from loupe.scheduler.v1 import job_pb2, task_pb2
+from loupe.server.v1 import server_pb2
 
 from tests.support.commands import Command
+from tests.support.waiting import eventually
 
 from .conftest import CODES
+
+SCHEDULER = "servers/scheduler"
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -36,6 +40,74 @@ async def test_t1_a_task_is_terminated_started_and_deleted(bench: Any, command: 
     assert await command.json("delete", task.removeprefix("tasks/")) == {"deleted": task}
     for verb in ("task", "terminate", "start", "delete", "release", "logs", "watch", "contact-sheet"):
         assert "loupe tasks" in await command.refused(verb, task), verb
+
+
+async def test_t9_a_worker_is_drained_listed_and_undrained(
+    bench: Any, command: Command, new_worker: Any
+) -> None:
+    """T9: with a sentence at each step, in both languages, and the state where workers are listed."""
+    name = f"workers/{secrets.token_hex(4)}"
+    worker, short = new_worker(bench.stack, bench.resource, name), name.removeprefix("workers/")
+    await bench.submit()
+    held = await worker.acquire()
+    drained = await command.text("workers", "drain", short)
+    assert held.lease.task.removeprefix("tasks/") in drained
+    assert "DRAINING" in await command.text("workers", "list")
+    await held.give_back()
+    assert "is drained" in await command.text("workers", "drain", short, "--wait")
+    told = await command.text("system")
+    assert "DRAINED" in told
+    assert "1 WORKERS_DRAINED" in told
+    assert "已恢复接单" in await command.text("workers", "undrain", short, "--lang", "zh")
+    assert "DRAINED" not in await command.text("workers", "list")
+    assert "loupe system" in await command.refused("workers", "drain", "nobody")
+    assert "没有名为" in await command.refused("workers", "drain", "nobody", "--lang", "zh")
+
+
+async def test_system_tells_of_replicas_events_and_what_needs_attention(bench: Any, command: Command) -> None:
+    """A server that does not answer is one line; what stands still is said with its remedy."""
+    await bench.stack.execute(
+        "INSERT INTO dead_letter (id, consumer, message_id, subject, headers, payload, reason, detail) "
+        "VALUES (gen_random_uuid(), 'c', 'm', 's', '{}', '', 'R', 'd')"
+    )
+    older = server_pb2.Replica(
+        address="10.0.0.9:7102",
+        version="0.0.9",
+        needs=[server_pb2.Replica.Need(name="database", state="DATABASE_UNAVAILABLE")],
+        disks=[server_pb2.Disk(name="data", free_bytes=4 * 10**9, size_bytes=10**11)],
+        certificates=[server_pb2.Certificate(name="tls")],
+    )
+    await bench.stack.execute(
+        "INSERT INTO replicas (id, description) VALUES (gen_random_uuid(), :description)",
+        description=older.SerializeToString(),
+    )
+
+    async def streams() -> bool:
+        (server,) = [one for one in (await command.json("system"))["servers"] if one["name"] == SCHEDULER]
+        return len(server["streams"]) == 2
+
+    await eventually(streams)
+    told = await command.text("system")
+    for part in (
+        bench.stack.address,
+        older.address,
+        "0.0.9",
+        "stream TASKS",
+        "consumer scheduler-releases",
+        "4 %",
+    ):
+        assert part.replace(" %", "%") in told or part in told, part
+    found = await command.json("system")
+    assert [one["reason"] for one in found["attention"]] == [
+        "SEVERAL_VERSIONS",
+        "DEAD_LETTERS",
+        "NOT_READY",
+        "DISK_ALMOST_FULL",
+        "CERTIFICATE_EXPIRES",
+    ]
+    assert all(one["message"] and one["messageZh"] != one["message"] for one in found["attention"])
+    assert [one["name"] for one in found["servers"] if "reason" in one] == ["servers/evaluator"]
+    assert "同时运行着多个版本" in await command.text("system", "--lang", "zh")
 
 
 async def test_t3_tasks_are_filtered(bench: Any, command: Command) -> None:

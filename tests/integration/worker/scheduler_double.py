@@ -53,6 +53,8 @@ class SchedulerDouble(job_service_pb2_grpc.JobServiceServicer):
         self.replaced = False
         self.lost: set[str] = set()
         self.cancelled: set[str] = set()
+        # Their worker is drained.
+        self.drained: set[str] = set()
         # Start times that the worker sent; the double dates its first call.
         self.start_times: list[int] = []
         # Whether its child was not ready, of each of its calls.
@@ -106,6 +108,7 @@ class SchedulerDouble(job_service_pb2_grpc.JobServiceServicer):
             record.checkpoints.append((request.checkpoint, len(record.losses[request.checkpoint.network])))
         return job_service_pb2.ReportJobResponse(
             cancel_requested=request.job in self.cancelled,
+            release_requested=request.job in self.drained,
             positions=[
                 job_pb2.Position(
                     network=task_pb2.NETWORK_CLASSIFICATION,

@@ -229,6 +229,25 @@ async def test_a_drained_worker_gives_its_job_back_with_a_checkpoint(work: Worke
     assert work.run.done()
 
 
+async def test_t9_a_worker_that_the_scheduler_drains_gives_its_job_back_and_stays(
+    work: WorkerUnderTest,
+) -> None:
+    """T9: its process goes on, so that an administrator can undrain it without going to its machine."""
+    work.scheduler.add("jobs/1", behaviour="until-sigterm")
+    record = work.scheduler.records["jobs/1"]
+    await eventually(lambda: len(record.losses[CLASSIFICATION]) > 20)
+    work.scheduler.drained.add("jobs/1")
+    async with asyncio.timeout(DEADLINE_S):
+        assert await work.scheduler.released.get() == "jobs/1"
+    ((checkpoint, points_before),) = record.checkpoints
+    assert checkpoint.next_iteration == len(record.losses[CLASSIFICATION]) == points_before
+    assert work.scheduler.finished.empty()
+    # Undrained, it does the next job with a new child.
+    work.scheduler.add("jobs/2", iterations=10)
+    async with asyncio.timeout(DEADLINE_S):
+        assert (await work.scheduler.finished.get()).job == "jobs/2"
+
+
 @pytest.fixture
 def endless_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "_POLL_S", 3600.0)

@@ -63,3 +63,14 @@ export function useAlgorithmImageVersions(image: string): ApiQuery<Schemas["Algo
     { enabled: image !== "" },
   );
 }
+
+/** What datasets and users store, and their limits. */
+export function useStorageQuotas(): ApiQuery<Schemas["StorageQuota"][]> {
+  return useApiQuery(["storageQuotas"], async (signal) => {
+    const { items } = await readPages(Infinity, async (query) => {
+      const answer = await api.get("/v1/storageQuotas", { query, signal });
+      return { items: answer.storageQuotas, next: answer.nextPageToken };
+    });
+    return items;
+  });
+}

@@ -1587,6 +1587,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/storageQuotas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List storage quotas
+         * @description `datasets/-` and `users/-` if they have a limit, then every dataset and every owner of data paths.
+         *
+         *     Least role: VIEWER.
+         */
+        get: operations["listStorageQuotas"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/storageQuotas:set": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set storage quota
+         * @description Holds from the next batch of an import on. A limit below what is stored removes nothing.
+         *
+         *     Least role: ADMIN.
+         */
+        post: operations["setStorageQuota"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tasks": {
         parameters: {
             query?: never;
@@ -2102,6 +2146,52 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/workers/{worker}:drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Drain worker
+         * @description The worker gets no job any more, and gives back what it holds, from the last checkpoint; its process stays. It is
+         *     drained when it holds no lease. That is stored by the worker's name: it holds after restarts of worker and
+         *     scheduler, until UndrainWorker. Repetitions change nothing.
+         *
+         *     Least role: ADMIN.
+         */
+        post: operations["drainWorker"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workers/{worker}:undrain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Undrain worker
+         * @description The worker gets jobs again.
+         *
+         *     Least role: ADMIN.
+         */
+        post: operations["undrainWorker"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -2240,6 +2330,44 @@ export interface components {
          * @enum {string}
          */
         Augmentation: "AUGMENTATION_UNSPECIFIED" | "AUGMENTATION_COLOUR" | "AUGMENTATION_SCALE" | "AUGMENTATION_FLIP" | "AUGMENTATION_RANDOM";
+        Backlog: {
+            /**
+             * Format: int64
+             * @description Events that no stream has yet, and how long the oldest has waited.
+             */
+            outboxCount: string;
+            /** Format: date-time */
+            oldestOutboxTime?: string;
+            /**
+             * Format: int64
+             * @description Events that could never be handled.
+             */
+            deadLetterCount: string;
+        };
+        Backup: {
+            /** @description File or folder. */
+            place: string;
+            /**
+             * Format: date-time
+             * @description Of the rows in it.
+             */
+            createTime?: string;
+            /** Format: int64 */
+            objectCount: string;
+            /** Format: int64 */
+            sizeBytes: string;
+            encrypted: boolean;
+            /**
+             * Format: date-time
+             * @description When `loupe backup --verify` last found it whole; absent: never.
+             */
+            verifyTime?: string;
+            /**
+             * Format: int64
+             * @description What was missing or altered in it at its making, or at its newest verification.
+             */
+            faultCount: string;
+        };
         /**
          * @description What became of the test of a completed training, or of a released version, with a question bank that wants one (P8):
          *     its task, or why there is none. There is one for each bank and training, and one for each bank and version, however
@@ -2272,6 +2400,13 @@ export interface components {
             reason: string;
             message: string;
             messageZh: string;
+        };
+        /** @description A certificate that a process shows. */
+        Certificate: {
+            /** @description `tls`: to other processes; `https`: to browsers. */
+            name: string;
+            /** Format: date-time */
+            expireTime?: string;
         };
         /**
          * @description * `CHANGE_UNSPECIFIED`
@@ -2504,6 +2639,17 @@ export interface components {
             /** Format: int64 */
             size: number;
         };
+        Consumer: {
+            /** @description `registry-releases`. */
+            name: string;
+            /** @description `TASKS`. */
+            stream: string;
+            /**
+             * Format: int64
+             * @description Events that it was not given yet, or has not handled: its lag.
+             */
+            pendingCount: string;
+        };
         CountPartsRequest: {
             /** @description `datasets/{dataset}/paths/{path}`; at most 500. */
             dataPaths: string[];
@@ -2629,6 +2775,15 @@ export interface components {
              */
             purgeTime?: string;
         };
+        /** @description The file system of a folder. */
+        Disk: {
+            /** @description What the folder is for: `data` is that of the embedded stack's stores, the bucket among them. */
+            name: string;
+            /** Format: int64 */
+            freeBytes: string;
+            /** Format: int64 */
+            sizeBytes: string;
+        };
         /** @description Answers of the wizard that were not submitted yet (W14). Everybody has drafts of their own, and sees no others. */
         Draft: {
             /**
@@ -2657,6 +2812,7 @@ export interface components {
             /** @description Those of its data_paths that cannot be removed: bound by any version of the model that is not archived (W6). */
             lockedDataPaths: string[];
         };
+        DrainWorkerRequest: Record<string, never>;
         /** @description A share with its 95 % interval. */
         Estimate: {
             /**
@@ -3060,6 +3216,10 @@ export interface components {
         };
         ListSamplesResponse: {
             samples: components["schemas"]["Sample"][];
+            nextPageToken: string;
+        };
+        ListStorageQuotasResponse: {
+            storageQuotas: components["schemas"]["StorageQuota"][];
             nextPageToken: string;
         };
         ListSuspectedLabelsResponse: {
@@ -3673,6 +3833,33 @@ export interface components {
         ReleaseTaskRequest: {
             etag: string;
         };
+        /** @description A process of a server: one of several that serve the same. */
+        Replica: {
+            /** @description `host:port` where it listens. */
+            address: string;
+            /** @description Of the software, `0.1.0`. */
+            version: string;
+            /** @description The newest revision of the tables when it started. */
+            schemaRevision: string;
+            /** Format: date-time */
+            startTime?: string;
+            /**
+             * Format: date-time
+             * @description When it said all this, to about ten seconds; it is silent after a crash, and gone after a minute.
+             */
+            heardTime?: string;
+            /** @description Whether everything that it needs works, as /readyz tells. */
+            ready: boolean;
+            needs: components["schemas"]["Replica_Need"][];
+            disks: components["schemas"]["Disk"][];
+            certificates: components["schemas"]["Certificate"][];
+        };
+        Replica_Need: {
+            /** @description `database`, `messaging`, `process`, … */
+            name: string;
+            /** @description READY, or why not. */
+            state: string;
+        };
         /** @description What a model got right and wrong over one set of samples. Rules E1 and P3. */
         Report: {
             /** @description `reports/{report}`. */
@@ -3975,6 +4162,22 @@ export interface components {
             schemaRevision: string;
             /** Format: date-time */
             startTime?: string;
+            /**
+             * @description All replicas that were heard of within the last minute, by address; the one that answers is among them. Of another
+             *     version than it, or of other tables: an upgrade is under way, or was left half done.
+             */
+            replicas: components["schemas"]["Replica"][];
+            /** @description What waits in the server's tables, for all replicas; absent while the database does not answer. */
+            backlog?: components["schemas"]["Backlog"];
+            /** @description Of events that the server publishes; without those that NATS said nothing of within a minute. */
+            streams: components["schemas"]["Stream"][];
+            /**
+             * @description What the newest `loupe backup` left, of the server that is told where (LOUPE_BACKUP_RECORD); without create_time:
+             *     none was made yet. Absent: nothing is told of backups.
+             */
+            lastBackup?: components["schemas"]["Backup"];
+            /** @description By which the server follows the events of others; without those that NATS said nothing of within a minute. */
+            consumers: components["schemas"]["Consumer"][];
         };
         SetAliasRequest: {
             alias: string;
@@ -3984,6 +4187,15 @@ export interface components {
         SetDataPathOwnerRequest: {
             /** @description `users/{user}`, who must be an engineer at least; empty: shared with every engineer. */
             owner: string;
+        };
+        SetStorageQuotaRequest: {
+            /** @description As of StorageQuota. */
+            subject: string;
+            /**
+             * Format: int64
+             * @description Absent: its own limit is removed.
+             */
+            limitBytes?: string;
         };
         /** @description An Ed25519 public key. */
         SigningKey: {
@@ -4084,6 +4296,37 @@ export interface components {
          * @enum {string}
          */
         StorageFinding_Kind: "KIND_UNSPECIFIED" | "KIND_MISSING" | "KIND_UNREADABLE" | "KIND_CORRUPT" | "KIND_ORPHAN" | "KIND_EVENT_MISSING" | "KIND_NOT_PUBLISHED";
+        /** @description How many bytes of samples a dataset, or the data paths of a user, may list. Rule D10. */
+        StorageQuota: {
+            /** @description `datasets/{dataset}` or `users/{user}`; `datasets/-` and `users/-` stand for each that has no quota of its own. */
+            subject: string;
+            /**
+             * Format: int64
+             * @description Absent: there is no limit.
+             */
+            limitBytes?: string;
+            /**
+             * Format: int64
+             * @description Images and masks of all samples, those in the bin among them; what is listed twice counts twice. 0 for
+             *     `datasets/-` and `users/-`.
+             */
+            usedBytes: string;
+            /** @description The limit is that of `datasets/-` or `users/-`. */
+            inherited: boolean;
+        };
+        Stream: {
+            /** @description `TASKS`. */
+            name: string;
+            /** Format: int64 */
+            messageCount: string;
+            /** Format: int64 */
+            sizeBytes: string;
+            /**
+             * Format: int64
+             * @description When it is full the oldest events go; 0: no limit.
+             */
+            maxBytes: string;
+        };
         /** @description A sample whose label may be wrong, and why. One that is suspect for two reasons is there twice. */
         SuspectedLabel: {
             sample?: components["schemas"]["SampleResult"];
@@ -4415,6 +4658,7 @@ export interface components {
              */
             nodes: number;
         };
+        UndrainWorkerRequest: Record<string, never>;
         /** @description Somebody who may hold tokens. Rules A1 and A2. */
         User: {
             /** @description `users/{user}`. */
@@ -4483,7 +4727,7 @@ export interface components {
         Verdict: "VERDICT_UNSPECIFIED" | "VERDICT_CORRECT" | "VERDICT_MISJUDGED" | "VERDICT_NONCONFORMING";
         /** @description T4. */
         WaitReason: {
-            /** @description DISK_ALMOST_FULL, NO_WORKER_WITH_RESOURCE, WORKERS_TOO_SMALL, ALL_WORKERS_BUSY, RECOVERING. */
+            /** @description DISK_ALMOST_FULL, NO_WORKER_WITH_RESOURCE, WORKERS_DRAINED, WORKERS_TOO_SMALL, ALL_WORKERS_BUSY, RECOVERING. */
             reason: string;
             message: string;
             messageZh: string;
@@ -4525,7 +4769,10 @@ export interface components {
             task?: components["schemas"]["Task"];
             cursor: string;
         };
-        /** @description A worker that asks for jobs, as it announced itself. One that was not heard of for a day is forgotten. */
+        /**
+         * @description A worker that asks for jobs, as it announced itself. One that was not heard of for a day is forgotten, unless it is
+         *     drained.
+         */
         Worker: {
             /** @description `workers/{worker}`. */
             name: string;
@@ -4554,6 +4801,14 @@ export interface components {
             torchVersion: string;
             /** @description What it computes with: its GPUs' names, or its processor's. */
             device: string;
+            /**
+             * Format: date-time
+             * @description Since when an administrator has it drained: it gets no job, and gives back the one that it holds from its last
+             *     checkpoint. Absent: it is not drained.
+             */
+            drainTime?: string;
+            /** @description `users/{user}`, who asked for that; empty: it is not drained. */
+            drainer: string;
         };
         /** @description What a worker holds. */
         WorkerLease: {
@@ -4595,7 +4850,7 @@ export interface components {
              * @description Of these, those with enough room now.
              */
             freeCount: number;
-            /** @description NO_WORKER_WITH_RESOURCE, WORKERS_TOO_SMALL or ALL_WORKERS_BUSY; empty: one is free. */
+            /** @description NO_WORKER_WITH_RESOURCE, WORKERS_DRAINED, WORKERS_TOO_SMALL or ALL_WORKERS_BUSY; empty: one is free. */
             reason: string;
             message: string;
             messageZh: string;
@@ -8246,6 +8501,82 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    listStorageQuotas: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListStorageQuotasResponse"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            409: components["responses"]["Problem409"];
+            414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    setStorageQuota: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["SetStorageQuotaRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StorageQuota"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            414: components["responses"]["Problem414"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
     listTasks: {
         parameters: {
             query?: {
@@ -9380,6 +9711,90 @@ export interface operations {
             404: components["responses"]["Problem404"];
             409: components["responses"]["Problem409"];
             414: components["responses"]["Problem414"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    drainWorker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DrainWorkerRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Worker"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            414: components["responses"]["Problem414"];
+            415: components["responses"]["Problem415"];
+            429: components["responses"]["Problem429"];
+            431: components["responses"]["Problem431"];
+            500: components["responses"]["Problem500"];
+            501: components["responses"]["Problem501"];
+            503: components["responses"]["Problem503"];
+            504: components["responses"]["Problem504"];
+            default: components["responses"]["Problem"];
+        };
+    };
+    undrainWorker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["UndrainWorkerRequest"];
+            };
+        };
+        responses: {
+            /** @description The answer. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Worker"];
+                };
+            };
+            400: components["responses"]["Problem400"];
+            401: components["responses"]["Problem401"];
+            403: components["responses"]["Problem403"];
+            404: components["responses"]["Problem404"];
+            408: components["responses"]["Problem408"];
+            409: components["responses"]["Problem409"];
+            413: components["responses"]["Problem413"];
+            414: components["responses"]["Problem414"];
+            415: components["responses"]["Problem415"];
             429: components["responses"]["Problem429"];
             431: components["responses"]["Problem431"];
             500: components["responses"]["Problem500"];

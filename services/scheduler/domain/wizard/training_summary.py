@@ -135,14 +135,17 @@ def workers_there(
     resource: str, kind: JobKind, takes: Amounts, workers: Iterable[tuple[KnownWorker, Presence]]
 ) -> WorkersThere:
     """Which of the workers could do a job of this kind now, and else what keeps it waiting (T4)."""
-    serving = [
+    there = [
         worker
         for worker, presence in workers
         if presence is not Presence.GONE
         and resource in worker.announced.compute_resources
         and kind in worker.announced.kinds
     ]
+    serving = [worker for worker in there if worker.drain is None]
     free = sum(takes.within(worker.free) for worker in serving)
     fits = any(takes.within(worker.announced.capacity) for worker in serving)
-    cause = None if free else wait_cause(served=bool(serving), fits=fits, recovering=False)
+    cause = None
+    if not free:
+        cause = wait_cause(served=bool(serving), fits=fits, recovering=False, drained=bool(there))
     return WorkersThere(kind, len(serving), free, cause)

@@ -1,5 +1,5 @@
--- Question: is the task to be terminated, which version has the job now, and when does its lease end? No row: the
---   job changed since it was read, and nothing was stored.
+-- Question: is the task to be terminated, which version has the job now, when does its lease end, and is its worker
+--   drained? No row: the job changed since it was read, and nothing was stored.
 --   Stores everything that a heartbeat changes. Every part depends on `held`, the job at the version that was
 --   read. `held` stands in subqueries only: a join with it could not be evaluated again when PostgreSQL finds
 --   that a row changed while it waited for the task's lock.
@@ -7,7 +7,7 @@
 --   nonconforming_samples and orphan candidates (`garbage`).
 -- Locks: the task's row, then the job's, as everywhere.
 -- Example: ten points of network 1 from iteration 120 on: :networks {1}, :next_iterations {130},
---   :chunk_networks {1}, :chunks {0}, :chunk_points {40 bytes}; returns (false, '8812', now + :lease).
+--   :chunk_networks {1}, :chunks {0}, :chunk_points {40 bytes}; returns (false, '8812', now + :lease, false).
 WITH locked AS MATERIALIZED (
     SELECT terminating FROM tasks WHERE id = :task FOR NO KEY UPDATE
 ),
@@ -20,7 +20,8 @@ held AS (
         checkpoint_iteration = coalesce(:iteration, checkpoint_iteration)
     WHERE id = :job AND fencing_token = :token AND CAST(xmin AS text) = :version
         AND EXISTS (SELECT FROM locked)
-    RETURNING CAST(xmin AS text) AS version, lease_expire_time
+    RETURNING CAST(xmin AS text) AS version, lease_expire_time,
+        EXISTS (SELECT FROM workers w WHERE w.name = jobs.worker AND w.drain_time IS NOT NULL) AS drained
 ),
 superseded_checkpoint AS (
     INSERT INTO garbage (key, not_before)
@@ -74,4 +75,4 @@ changed_task AS (
     WHERE id = :task AND :changes_task AND EXISTS (SELECT FROM held)
 ),
 events AS ($insert_into_outbox WHERE EXISTS (SELECT FROM held))
-SELECT terminating, version, lease_expire_time, CASE WHEN :is_news THEN pg_notify(:channel, '') END FROM locked, held
+SELECT terminating, version, lease_expire_time, drained, CASE WHEN :is_news THEN pg_notify(:channel, '') END FROM locked, held

@@ -1,7 +1,7 @@
 import { Badge, Card, Table, Tag, Tooltip } from "antd";
 import type { ReactNode } from "react";
 import { Link } from "react-router";
-import { ApiError, api, type Schemas } from "../../api/client";
+import { api, type Schemas } from "../../api/client";
 import { lastPart } from "../../api/names";
 import { readPages } from "../../api/pages";
 import { useSession } from "../../api/session";
@@ -12,8 +12,12 @@ import { Page } from "../../ui/Page";
 import { ScrollRegion } from "../../ui/ScrollRegion";
 import { Answered, Nothing } from "../../ui/states";
 import { titlesOf } from "../monitor";
+import { Drained, DrainWorker } from "./DrainWorker";
+import { Servers } from "./Servers";
 import { SigningKeys } from "./SigningKeys";
+import { since } from "./since";
 import { StorageCheck } from "./StorageCheck";
+import { StorageQuotas } from "./StorageQuotas";
 
 type Worker = Schemas["Worker"];
 type Amounts = Schemas["Amounts"];
@@ -26,7 +30,7 @@ const PRESENCE_STATUS: Record<Worker["presence"], "success" | "processing" | "er
   WORKER_PRESENCE_GONE: "error",
 };
 
-/** 系统: which version every server has and whether it answers, who works on what, and what waits (T4). */
+/** 系统: every replica of the servers, what they stand on, who works on what, what waits (T4), who stores what. */
 export default function System(): ReactNode {
   const { t } = useSpeech();
   const { may } = useSession();
@@ -36,71 +40,11 @@ export default function System(): ReactNode {
         <Servers />
         <Queue />
         <Workers />
+        <StorageQuotas />
         <SigningKeys />
         {may("ROLE_ADMIN") && <StorageCheck />}
       </div>
     </Page>
-  );
-}
-
-interface ServerRow {
-  name: string;
-  state: string;
-  version: string;
-  schemaRevision?: string;
-  startTime?: string;
-}
-
-/** The health of all servers, and the versions of those that answer. */
-async function readServers(signal: AbortSignal): Promise<ServerRow[]> {
-  const response = await fetch("/readyz", { signal }).catch(() => {
-    throw new ApiError(0, undefined);
-  });
-  const ready = (await response.json()) as { version: string; backends: Record<string, string> };
-  const behind = await Promise.all(
-    Object.entries(ready.backends).map(async ([name, state]): Promise<ServerRow> => {
-      if (state !== "SERVING") return { name, state, version: "" };
-      // A server that stopped meanwhile has no version in this answer; the next one has its state.
-      const own = await api.get("/v1/servers/{server}", { path: { server: name }, signal }).catch(() => undefined);
-      return { version: "", ...own, name, state };
-    }),
-  );
-  return [{ name: "gateway", state: "SERVING", version: ready.version }, ...behind];
-}
-
-function Servers(): ReactNode {
-  const { t, language } = useSpeech();
-  const servers = useApiQuery(["servers"], readServers, { intervalMs: INTERVAL_MS });
-  return (
-    <Card size="small" className="span-12" title={t.system.services}>
-      <Answered query={servers}>
-        {(rows) => (
-          <ScrollRegion label={t.system.services}>
-            <Table<ServerRow>
-              size="small"
-              rowKey="name"
-              pagination={false}
-              dataSource={rows}
-              columns={[
-                { title: t.system.service, dataIndex: "name" },
-                {
-                  title: t.common.state,
-                  render: (_, { state }) => (
-                    <Badge
-                      status={state === "SERVING" ? "success" : "error"}
-                      text={state === "SERVING" ? t.system.serving : `${t.system.notServing} (${state})`}
-                    />
-                  ),
-                },
-                { title: t.system.version, render: (_, { version }) => version || "—" },
-                { title: t.system.tables, render: (_, { schemaRevision }) => schemaRevision ?? "—" },
-                { title: t.system.started, render: (_, { startTime }) => time(startTime, language) },
-              ]}
-            />
-          </ScrollRegion>
-        )}
-      </Answered>
-    </Card>
   );
 }
 
@@ -113,10 +57,6 @@ function Share({ part, all }: { part: Amounts | undefined; all: Amounts | undefi
     `${bytes(Number(part?.memoryBytes ?? 0))} / ${bytes(Number(all?.memoryBytes ?? 0))}`,
   ];
   return figures.join(" · ");
-}
-
-function since(text: string | undefined): number | undefined {
-  return text ? Math.max(0, Math.round((Date.now() - Date.parse(text)) / 1000)) : undefined;
 }
 
 function Queue(): ReactNode {
@@ -214,8 +154,16 @@ function Workers(): ReactNode {
                   },
                   {
                     title: t.common.state,
-                    render: (_, { presence }) => (
-                      <Badge status={PRESENCE_STATUS[presence]} text={t.system.presence[presence]} />
+                    render: (_, worker) => (
+                      <>
+                        <Badge status={PRESENCE_STATUS[worker.presence]} text={t.system.presence[worker.presence]} />
+                        {worker.drainTime && (
+                          <>
+                            <br />
+                            <Badge status="warning" text={<Drained worker={worker} />} />
+                          </>
+                        )}
+                      </>
                     ),
                   },
                   { title: t.system.resource, render: (_, worker) => worker.computeResources.map(lastPart).join(", ") },
@@ -255,6 +203,7 @@ function Workers(): ReactNode {
                     ),
                   },
                   { title: t.system.device, render: (_, worker) => worker.device || "—" },
+                  { title: t.common.actions, render: (_, worker) => <DrainWorker worker={worker} /> },
                 ]}
               />
             </ScrollRegion>

@@ -5,7 +5,7 @@ import { Suspense, useState, type ReactNode } from "react";
 import { Link, useSearchParams } from "react-router";
 import { api, type Schemas } from "../../api/client";
 import { lastPart } from "../../api/names";
-import { useDataPaths } from "../../api/queries";
+import { useDataPaths, useStorageQuotas } from "../../api/queries";
 import { useSession } from "../../api/session";
 import { usePagedQuery } from "../../api/usePagedQuery";
 import { useSpeech } from "../../i18n";
@@ -15,6 +15,7 @@ import { time, whole } from "../../ui/format";
 import { More } from "../../ui/More";
 import { Page } from "../../ui/Page";
 import { Answered, Nothing } from "../../ui/states";
+import { StorageUse } from "../../ui/StorageUse";
 import { InBanks } from "../banks";
 import { Bin } from "./Bin";
 import { Marks } from "./Marks";
@@ -35,6 +36,8 @@ export default function Datasets(): ReactNode {
     const answer = await api.get("/v1/datasets", { query: page, signal });
     return { items: answer.datasets, next: answer.nextPageToken };
   });
+  const quotas = useStorageQuotas();
+  const stored = new Map(quotas.data?.map((quota) => [quota.subject, quota]));
   const list = (
     <>
       <Answered query={datasets}>
@@ -54,6 +57,7 @@ export default function Datasets(): ReactNode {
               { title: t.common.name, render: (_, dataset) => lastPart(dataset.name) },
               { title: t.datasets.paths, align: "right", dataIndex: "pathCount" },
               { title: t.datasets.samples, align: "right", render: (_, dataset) => whole(dataset.sampleCount) },
+              { title: t.system.quota.used, render: (_, { name }) => <StorageUse quota={stored.get(name)} /> },
               { title: t.common.description, dataIndex: "description" },
               { title: t.common.creator, render: (_, dataset) => lastPart(dataset.creator) },
               { title: t.common.createTime, render: (_, dataset) => time(dataset.createTime, language) },

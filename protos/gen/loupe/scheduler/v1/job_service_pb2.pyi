@@ -182,8 +182,13 @@ class ReportJobResponse(_message.Message):
     LEASE_EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     CANCEL_REQUESTED_FIELD_NUMBER: _builtins.int
     POSITIONS_FIELD_NUMBER: _builtins.int
+    RELEASE_REQUESTED_FIELD_NUMBER: _builtins.int
     cancel_requested: _builtins.bool
     """The worker must stop the job and finish it as terminated."""
+    release_requested: _builtins.bool
+    """The worker is drained: it must stop the job, store a checkpoint and call ReleaseJob. A worker from before this
+    finishes the job, and gets no other.
+    """
     @_builtins.property
     def lease_expire_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -194,10 +199,11 @@ class ReportJobResponse(_message.Message):
         lease_expire_time: _timestamp_pb2.Timestamp | None = ...,
         cancel_requested: _builtins.bool = ...,
         positions: _abc.Iterable[_job_pb2.Position] | None = ...,
+        release_requested: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lease_expire_time", b"lease_expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "lease_expire_time", b"lease_expire_time", "positions", b"positions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested", b"cancel_requested", "lease_expire_time", b"lease_expire_time", "positions", b"positions", "release_requested", b"release_requested"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

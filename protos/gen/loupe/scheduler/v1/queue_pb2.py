@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from loupe.scheduler.v1 import job_pb2 as loupe_dot_scheduler_dot_v1_dot_job__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eloupe/scheduler/v1/queue.proto\x12\x12loupe.scheduler.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/scheduler/v1/job.proto\"\xb6\x03\n\x06Worker\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x34\n\x08presence\x18\x02 \x01(\x0e\x32\".loupe.scheduler.v1.WorkerPresence\x12*\n\x05kinds\x18\x03 \x03(\x0e\x32\x1b.loupe.scheduler.v1.JobKind\x12\x19\n\x11\x63ompute_resources\x18\x04 \x03(\t\x12-\n\x08\x63\x61pacity\x18\x05 \x01(\x0b\x32\x1b.loupe.scheduler.v1.Amounts\x12)\n\x04\x66ree\x18\x06 \x01(\x0b\x32\x1b.loupe.scheduler.v1.Amounts\x12/\n\x06leases\x18\x07 \x03(\x0b\x32\x1f.loupe.scheduler.v1.WorkerLease\x12.\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nheard_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\n \x01(\t\x12\x15\n\rtorch_version\x18\x0b \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x0c \x01(\t\"\xf1\x01\n\x0bWorkerLease\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12)\n\x04kind\x18\x04 \x01(\x0e\x32\x1b.loupe.scheduler.v1.JobKind\x12*\n\x05takes\x18\x05 \x01(\x0b\x32\x1b.loupe.scheduler.v1.Amounts\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"=\n\x05Queue\x12\x34\n\tresources\x18\x01 \x03(\x0b\x32!.loupe.scheduler.v1.ResourceQueue\"\xbf\x02\n\rResourceQueue\x12\x18\n\x10\x63ompute_resource\x18\x01 \x01(\t\x12\x15\n\rwaiting_count\x18\x02 \x01(\x03\x12?\n\x0cwait_reasons\x18\x03 \x03(\x0b\x32 .loupe.scheduler.v1.WaitingCountR\x07waiting\x12\x34\n\x10oldest_wait_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrunning_count\x18\x05 \x01(\x03\x12\x14\n\x0cworker_count\x18\x06 \x01(\x05\x12-\n\x08\x63\x61pacity\x18\x07 \x01(\x0b\x32\x1b.loupe.scheduler.v1.Amounts\x12*\n\x05taken\x18\x08 \x01(\x0b\x32\x1b.loupe.scheduler.v1.Amounts\"c\n\x0cWaitingCount\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\x34\n\x10oldest_wait_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x7f\n\x0eWorkerPresence\x12\x1f\n\x1bWORKER_PRESENCE_UNSPECIFIED\x10\x00\x12\x18\n\x14WORKER_PRESENCE_IDLE\x10\x01\x12\x18\n\x14WORKER_PRESENCE_BUSY\x10\x02\x12\x18\n\x14WORKER_PRESENCE_GONE\x10\x03\x42W\n\x12loupe.scheduler.v1B\nQueueProtoP\x01Z\x1eloupe/scheduler/v1;schedulerv1\xaa\x02\x12Loupe.Scheduler.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eloupe/scheduler/v1/queue.proto\x12\x12loupe.scheduler.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/scheduler/v1/job.proto\"\xf7\x03\n\x06Worker\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x34\n\x08presence\x18\x02 \x01(\x0e\x32\".loupe.scheduler.v1.WorkerPresence\x12*\n\x05kinds\x18\x03 \x03(\x0e\x32\x1b.loupe.scheduler.v1.JobKind\x12\x19\n\x11\x63ompute_resources\x18\x04 \x03(\t\x12-\n\x08\x63\x61pacity\x18\x05 \x01(\x0b\x32\x1b.loupe.scheduler.v1.Amounts\x12)\n\x04\x66ree\x18\x06 \x01(\x0b\x32\x1b.loupe.scheduler.v1.Amounts\x12/\n\x06leases\x18\x07 \x03(\x0b\x32\x1f.loupe.scheduler.v1.WorkerLease\x12.\n\nstart_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nheard_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\n \x01(\t\x12\x15\n\rtorch_version\x18\x0b \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x0c \x01(\t\x12.\n\ndrain_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x64rainer\x18\x0e \x01(\t\"\xf1\x01\n\x0bWorkerLease\x12\x0b\n\x03job\x18\x01 \x01(\t\x12\x0c\n\x04task\x18\x02 \x01(\t\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\x05\x12)\n\x04kind\x18\x04 \x01(\x0e\x32\x1b.loupe.scheduler.v1.JobKind\x12*\n\x05takes\x18\x05 \x01(\x0b\x32\x1b.loupe.scheduler.v1.Amounts\x12.\n\nstart_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"=\n\x05Queue\x12\x34\n\tresources\x18\x01 \x03(\x0b\x32!.loupe.scheduler.v1.ResourceQueue\"\xbf\x02\n\rResourceQueue\x12\x18\n\x10\x63ompute_resource\x18\x01 \x01(\t\x12\x15\n\rwaiting_count\x18\x02 \x01(\x03\x12?\n\x0cwait_reasons\x18\x03 \x03(\x0b\x32 .loupe.scheduler.v1.WaitingCountR\x07waiting\x12\x34\n\x10oldest_wait_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x15\n\rrunning_count\x18\x05 \x01(\x03\x12\x14\n\x0cworker_count\x18\x06 \x01(\x05\x12-\n\x08\x63\x61pacity\x18\x07 \x01(\x0b\x32\x1b.loupe.scheduler.v1.Amounts\x12*\n\x05taken\x18\x08 \x01(\x0b\x32\x1b.loupe.scheduler.v1.Amounts\"c\n\x0cWaitingCount\x12\x0e\n\x06reason\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\x34\n\x10oldest_wait_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x7f\n\x0eWorkerPresence\x12\x1f\n\x1bWORKER_PRESENCE_UNSPECIFIED\x10\x00\x12\x18\n\x14WORKER_PRESENCE_IDLE\x10\x01\x12\x18\n\x14WORKER_PRESENCE_BUSY\x10\x02\x12\x18\n\x14WORKER_PRESENCE_GONE\x10\x03\x42W\n\x12loupe.scheduler.v1B\nQueueProtoP\x01Z\x1eloupe/scheduler/v1;schedulerv1\xaa\x02\x12Loupe.Scheduler.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,16 +34,16 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loupe.scheduler.v1.queue_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\022loupe.scheduler.v1B\nQueueProtoP\001Z\036loupe/scheduler/v1;schedulerv1\252\002\022Loupe.Scheduler.V1'
-  _globals['_WORKERPRESENCE']._serialized_start=1288
-  _globals['_WORKERPRESENCE']._serialized_end=1415
+  _globals['_WORKERPRESENCE']._serialized_start=1353
+  _globals['_WORKERPRESENCE']._serialized_end=1480
   _globals['_WORKER']._serialized_start=118
-  _globals['_WORKER']._serialized_end=556
-  _globals['_WORKERLEASE']._serialized_start=559
-  _globals['_WORKERLEASE']._serialized_end=800
-  _globals['_QUEUE']._serialized_start=802
-  _globals['_QUEUE']._serialized_end=863
-  _globals['_RESOURCEQUEUE']._serialized_start=866
-  _globals['_RESOURCEQUEUE']._serialized_end=1185
-  _globals['_WAITINGCOUNT']._serialized_start=1187
-  _globals['_WAITINGCOUNT']._serialized_end=1286
+  _globals['_WORKER']._serialized_end=621
+  _globals['_WORKERLEASE']._serialized_start=624
+  _globals['_WORKERLEASE']._serialized_end=865
+  _globals['_QUEUE']._serialized_start=867
+  _globals['_QUEUE']._serialized_end=928
+  _globals['_RESOURCEQUEUE']._serialized_start=931
+  _globals['_RESOURCEQUEUE']._serialized_end=1250
+  _globals['_WAITINGCOUNT']._serialized_start=1252
+  _globals['_WAITINGCOUNT']._serialized_end=1351
 # @@protoc_insertion_point(module_scope)

@@ -48,7 +48,9 @@ Global___WorkerPresence: _TypeAlias = WorkerPresence  # noqa: Y015
 
 @_typing.final
 class Worker(_message.Message):
-    """A worker that asks for jobs, as it announced itself. One that was not heard of for a day is forgotten."""
+    """A worker that asks for jobs, as it announced itself. One that was not heard of for a day is forgotten, unless it is
+    drained.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -64,6 +66,8 @@ class Worker(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     TORCH_VERSION_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
+    DRAIN_TIME_FIELD_NUMBER: _builtins.int
+    DRAINER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`workers/{worker}`."""
     presence: Global___WorkerPresence.ValueType
@@ -73,6 +77,8 @@ class Worker(_message.Message):
     """With its build, `2.13.0+cu128`; empty: there is none."""
     device: _builtins.str
     """What it computes with: its GPUs' names, or its processor's."""
+    drainer: _builtins.str
+    """`users/{user}`, who asked for that; empty: it is not drained."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_job_pb2.JobKind.ValueType]:
         """The jobs it takes."""
@@ -97,6 +103,12 @@ class Worker(_message.Message):
     def heard_time(self) -> _timestamp_pb2.Timestamp:
         """When it last asked for a job or reported on one, to about ten seconds."""
 
+    @_builtins.property
+    def drain_time(self) -> _timestamp_pb2.Timestamp:
+        """Since when an administrator has it drained: it gets no job, and gives back the one that it holds from its last
+        checkpoint. Absent: it is not drained.
+        """
+
     def __init__(
         self,
         *,
@@ -112,10 +124,12 @@ class Worker(_message.Message):
         version: _builtins.str = ...,
         torch_version: _builtins.str = ...,
         device: _builtins.str = ...,
+        drain_time: _timestamp_pb2.Timestamp | None = ...,
+        drainer: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "free", b"free", "heard_time", b"heard_time", "start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "drain_time", b"drain_time", "free", b"free", "heard_time", b"heard_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "compute_resources", b"compute_resources", "device", b"device", "free", b"free", "heard_time", b"heard_time", "kinds", b"kinds", "leases", b"leases", "name", b"name", "presence", b"presence", "start_time", b"start_time", "torch_version", b"torch_version", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "compute_resources", b"compute_resources", "device", b"device", "drain_time", b"drain_time", "drainer", b"drainer", "free", b"free", "heard_time", b"heard_time", "kinds", b"kinds", "leases", b"leases", "name", b"name", "presence", b"presence", "start_time", b"start_time", "torch_version", b"torch_version", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,7 +27,7 @@ from loupe.access.v1 import access_pb2 as loupe_dot_access_dot_v1_dot_access__pb
 from loupe.scheduler.v1 import queue_pb2 as loupe_dot_scheduler_dot_v1_dot_queue__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&loupe/scheduler/v1/queue_service.proto\x12\x12loupe.scheduler.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1eloupe/scheduler/v1/queue.proto\";\n\x12ListWorkersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x13ListWorkersResponse\x12+\n\x07workers\x18\x01 \x03(\x0b\x32\x1a.loupe.scheduler.v1.Worker\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x11\n\x0fGetQueueRequest2\xf2\x01\n\x0cQueueService\x12{\n\x0bListWorkers\x12&.loupe.scheduler.v1.ListWorkersRequest\x1a\'.loupe.scheduler.v1.ListWorkersResponse\"\x1b\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/workers\x12\x65\n\x08GetQueue\x12#.loupe.scheduler.v1.GetQueueRequest\x1a\x19.loupe.scheduler.v1.Queue\"\x19\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/queueB^\n\x12loupe.scheduler.v1B\x11QueueServiceProtoP\x01Z\x1eloupe/scheduler/v1;schedulerv1\xaa\x02\x12Loupe.Scheduler.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&loupe/scheduler/v1/queue_service.proto\x12\x12loupe.scheduler.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1cloupe/access/v1/access.proto\x1a\x1eloupe/scheduler/v1/queue.proto\";\n\x12ListWorkersRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"[\n\x13ListWorkersResponse\x12+\n\x07workers\x18\x01 \x03(\x0b\x32\x1a.loupe.scheduler.v1.Worker\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\"\n\x12\x44rainWorkerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"$\n\x14UndrainWorkerRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"\x11\n\x0fGetQueueRequest2\xfe\x03\n\x0cQueueService\x12{\n\x0bListWorkers\x12&.loupe.scheduler.v1.ListWorkersRequest\x1a\'.loupe.scheduler.v1.ListWorkersResponse\"\x1b\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\r\x12\x0b/v1/workers\x12\x80\x01\n\x0b\x44rainWorker\x12&.loupe.scheduler.v1.DrainWorkerRequest\x1a\x1a.loupe.scheduler.v1.Worker\"-\xc8\xf3\x18\x05\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02\x1f\"\x1a/v1/{name=workers/*}:drain:\x01*\x12\x86\x01\n\rUndrainWorker\x12(.loupe.scheduler.v1.UndrainWorkerRequest\x1a\x1a.loupe.scheduler.v1.Worker\"/\xc8\xf3\x18\x05\xd0\xf3\x18\x01\x82\xd3\xe4\x93\x02!\"\x1c/v1/{name=workers/*}:undrain:\x01*\x12\x65\n\x08GetQueue\x12#.loupe.scheduler.v1.GetQueueRequest\x1a\x19.loupe.scheduler.v1.Queue\"\x19\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x82\xd3\xe4\x93\x02\x0b\x12\t/v1/queueB^\n\x12loupe.scheduler.v1B\x11QueueServiceProtoP\x01Z\x1eloupe/scheduler/v1;schedulerv1\xaa\x02\x12Loupe.Scheduler.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,14 +37,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\022loupe.scheduler.v1B\021QueueServiceProtoP\001Z\036loupe/scheduler/v1;schedulerv1\252\002\022Loupe.Scheduler.V1'
   _globals['_QUEUESERVICE'].methods_by_name['ListWorkers']._loaded_options = None
   _globals['_QUEUESERVICE'].methods_by_name['ListWorkers']._serialized_options = b'\310\363\030\002\320\363\030\002\202\323\344\223\002\r\022\013/v1/workers'
+  _globals['_QUEUESERVICE'].methods_by_name['DrainWorker']._loaded_options = None
+  _globals['_QUEUESERVICE'].methods_by_name['DrainWorker']._serialized_options = b'\310\363\030\005\320\363\030\001\202\323\344\223\002\037\"\032/v1/{name=workers/*}:drain:\001*'
+  _globals['_QUEUESERVICE'].methods_by_name['UndrainWorker']._loaded_options = None
+  _globals['_QUEUESERVICE'].methods_by_name['UndrainWorker']._serialized_options = b'\310\363\030\005\320\363\030\001\202\323\344\223\002!\"\034/v1/{name=workers/*}:undrain:\001*'
   _globals['_QUEUESERVICE'].methods_by_name['GetQueue']._loaded_options = None
   _globals['_QUEUESERVICE'].methods_by_name['GetQueue']._serialized_options = b'\310\363\030\002\320\363\030\002\202\323\344\223\002\013\022\t/v1/queue'
   _globals['_LISTWORKERSREQUEST']._serialized_start=154
   _globals['_LISTWORKERSREQUEST']._serialized_end=213
   _globals['_LISTWORKERSRESPONSE']._serialized_start=215
   _globals['_LISTWORKERSRESPONSE']._serialized_end=306
-  _globals['_GETQUEUEREQUEST']._serialized_start=308
-  _globals['_GETQUEUEREQUEST']._serialized_end=325
-  _globals['_QUEUESERVICE']._serialized_start=328
-  _globals['_QUEUESERVICE']._serialized_end=570
+  _globals['_DRAINWORKERREQUEST']._serialized_start=308
+  _globals['_DRAINWORKERREQUEST']._serialized_end=342
+  _globals['_UNDRAINWORKERREQUEST']._serialized_start=344
+  _globals['_UNDRAINWORKERREQUEST']._serialized_end=380
+  _globals['_GETQUEUEREQUEST']._serialized_start=382
+  _globals['_GETQUEUEREQUEST']._serialized_end=399
+  _globals['_QUEUESERVICE']._serialized_start=402
+  _globals['_QUEUESERVICE']._serialized_end=912
 # @@protoc_insertion_point(module_scope)

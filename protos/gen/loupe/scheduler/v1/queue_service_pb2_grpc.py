@@ -41,6 +41,16 @@ class QueueServiceStub:
                 request_serializer=loupe_dot_scheduler_dot_v1_dot_queue__service__pb2.ListWorkersRequest.SerializeToString,
                 response_deserializer=loupe_dot_scheduler_dot_v1_dot_queue__service__pb2.ListWorkersResponse.FromString,
                 _registered_method=True)
+        self.DrainWorker = channel.unary_unary(
+                '/loupe.scheduler.v1.QueueService/DrainWorker',
+                request_serializer=loupe_dot_scheduler_dot_v1_dot_queue__service__pb2.DrainWorkerRequest.SerializeToString,
+                response_deserializer=loupe_dot_scheduler_dot_v1_dot_queue__pb2.Worker.FromString,
+                _registered_method=True)
+        self.UndrainWorker = channel.unary_unary(
+                '/loupe.scheduler.v1.QueueService/UndrainWorker',
+                request_serializer=loupe_dot_scheduler_dot_v1_dot_queue__service__pb2.UndrainWorkerRequest.SerializeToString,
+                response_deserializer=loupe_dot_scheduler_dot_v1_dot_queue__pb2.Worker.FromString,
+                _registered_method=True)
         self.GetQueue = channel.unary_unary(
                 '/loupe.scheduler.v1.QueueService/GetQueue',
                 request_serializer=loupe_dot_scheduler_dot_v1_dot_queue__service__pb2.GetQueueRequest.SerializeToString,
@@ -59,6 +69,22 @@ class QueueServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DrainWorker(self, request, context):
+        """The worker gets no job any more, and gives back what it holds, from the last checkpoint; its process stays. It is
+        drained when it holds no lease. That is stored by the worker's name: it holds after restarts of worker and
+        scheduler, until UndrainWorker. Repetitions change nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UndrainWorker(self, request, context):
+        """The worker gets jobs again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetQueue(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -72,6 +98,16 @@ def add_QueueServiceServicer_to_server(servicer, server):
                     servicer.ListWorkers,
                     request_deserializer=loupe_dot_scheduler_dot_v1_dot_queue__service__pb2.ListWorkersRequest.FromString,
                     response_serializer=loupe_dot_scheduler_dot_v1_dot_queue__service__pb2.ListWorkersResponse.SerializeToString,
+            ),
+            'DrainWorker': grpc.unary_unary_rpc_method_handler(
+                    servicer.DrainWorker,
+                    request_deserializer=loupe_dot_scheduler_dot_v1_dot_queue__service__pb2.DrainWorkerRequest.FromString,
+                    response_serializer=loupe_dot_scheduler_dot_v1_dot_queue__pb2.Worker.SerializeToString,
+            ),
+            'UndrainWorker': grpc.unary_unary_rpc_method_handler(
+                    servicer.UndrainWorker,
+                    request_deserializer=loupe_dot_scheduler_dot_v1_dot_queue__service__pb2.UndrainWorkerRequest.FromString,
+                    response_serializer=loupe_dot_scheduler_dot_v1_dot_queue__pb2.Worker.SerializeToString,
             ),
             'GetQueue': grpc.unary_unary_rpc_method_handler(
                     servicer.GetQueue,
@@ -107,6 +143,60 @@ class QueueService:
             '/loupe.scheduler.v1.QueueService/ListWorkers',
             loupe_dot_scheduler_dot_v1_dot_queue__service__pb2.ListWorkersRequest.SerializeToString,
             loupe_dot_scheduler_dot_v1_dot_queue__service__pb2.ListWorkersResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DrainWorker(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.scheduler.v1.QueueService/DrainWorker',
+            loupe_dot_scheduler_dot_v1_dot_queue__service__pb2.DrainWorkerRequest.SerializeToString,
+            loupe_dot_scheduler_dot_v1_dot_queue__pb2.Worker.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UndrainWorker(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/loupe.scheduler.v1.QueueService/UndrainWorker',
+            loupe_dot_scheduler_dot_v1_dot_queue__service__pb2.UndrainWorkerRequest.SerializeToString,
+            loupe_dot_scheduler_dot_v1_dot_queue__pb2.Worker.FromString,
             options,
             channel_credentials,
             insecure,

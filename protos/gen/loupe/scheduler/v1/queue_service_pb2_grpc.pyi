@@ -36,6 +36,13 @@ class QueueServiceStub:
     def __new__(cls, channel: _aio.Channel) -> QueueServiceAsyncStub: ...
     ListWorkers: _grpc.UnaryUnaryMultiCallable[_queue_service_pb2.ListWorkersRequest, _queue_service_pb2.ListWorkersResponse]
     """By name."""
+    DrainWorker: _grpc.UnaryUnaryMultiCallable[_queue_service_pb2.DrainWorkerRequest, _queue_pb2.Worker]
+    """The worker gets no job any more, and gives back what it holds, from the last checkpoint; its process stays. It is
+    drained when it holds no lease. That is stored by the worker's name: it holds after restarts of worker and
+    scheduler, until UndrainWorker. Repetitions change nothing.
+    """
+    UndrainWorker: _grpc.UnaryUnaryMultiCallable[_queue_service_pb2.UndrainWorkerRequest, _queue_pb2.Worker]
+    """The worker gets jobs again."""
     GetQueue: _grpc.UnaryUnaryMultiCallable[_queue_service_pb2.GetQueueRequest, _queue_pb2.Queue]
 
 @_typing.type_check_only
@@ -45,6 +52,13 @@ class QueueServiceAsyncStub(QueueServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListWorkers: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.ListWorkersRequest, _queue_service_pb2.ListWorkersResponse]  # type: ignore[assignment]
     """By name."""
+    DrainWorker: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.DrainWorkerRequest, _queue_pb2.Worker]  # type: ignore[assignment]
+    """The worker gets no job any more, and gives back what it holds, from the last checkpoint; its process stays. It is
+    drained when it holds no lease. That is stored by the worker's name: it holds after restarts of worker and
+    scheduler, until UndrainWorker. Repetitions change nothing.
+    """
+    UndrainWorker: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.UndrainWorkerRequest, _queue_pb2.Worker]  # type: ignore[assignment]
+    """The worker gets jobs again."""
     GetQueue: _aio.UnaryUnaryMultiCallable[_queue_service_pb2.GetQueueRequest, _queue_pb2.Queue]  # type: ignore[assignment]
 
 class QueueServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -57,6 +71,25 @@ class QueueServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_queue_service_pb2.ListWorkersResponse, _abc.Awaitable[_queue_service_pb2.ListWorkersResponse]]:
         """By name."""
+
+    @_abc_1.abstractmethod
+    def DrainWorker(
+        self,
+        request: _queue_service_pb2.DrainWorkerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_queue_pb2.Worker, _abc.Awaitable[_queue_pb2.Worker]]:
+        """The worker gets no job any more, and gives back what it holds, from the last checkpoint; its process stays. It is
+        drained when it holds no lease. That is stored by the worker's name: it holds after restarts of worker and
+        scheduler, until UndrainWorker. Repetitions change nothing.
+        """
+
+    @_abc_1.abstractmethod
+    def UndrainWorker(
+        self,
+        request: _queue_service_pb2.UndrainWorkerRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_queue_pb2.Worker, _abc.Awaitable[_queue_pb2.Worker]]:
+        """The worker gets jobs again."""
 
     @_abc_1.abstractmethod
     def GetQueue(

@@ -276,7 +276,7 @@ class WorkersThere(_message.Message):
     free_count: _builtins.int
     """Of these, those with enough room now."""
     reason: _builtins.str
-    """NO_WORKER_WITH_RESOURCE, WORKERS_TOO_SMALL or ALL_WORKERS_BUSY; empty: one is free."""
+    """NO_WORKER_WITH_RESOURCE, WORKERS_DRAINED, WORKERS_TOO_SMALL or ALL_WORKERS_BUSY; empty: one is free."""
     message: _builtins.str
     message_zh: _builtins.str
     def __init__(

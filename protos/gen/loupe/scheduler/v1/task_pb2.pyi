@@ -671,7 +671,7 @@ class WaitReason(_message.Message):
     QUEUE_POSITION_FIELD_NUMBER: _builtins.int
     SINCE_FIELD_NUMBER: _builtins.int
     reason: _builtins.str
-    """DISK_ALMOST_FULL, NO_WORKER_WITH_RESOURCE, WORKERS_TOO_SMALL, ALL_WORKERS_BUSY, RECOVERING."""
+    """DISK_ALMOST_FULL, NO_WORKER_WITH_RESOURCE, WORKERS_DRAINED, WORKERS_TOO_SMALL, ALL_WORKERS_BUSY, RECOVERING."""
     message: _builtins.str
     message_zh: _builtins.str
     queue_position: _builtins.int

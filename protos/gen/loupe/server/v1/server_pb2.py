@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cloupe/server/v1/server.proto\x12\x0floupe.server.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"p\n\x06Server\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x17\n\x0fschema_revision\x18\x03 \x01(\t\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x9f\x02\n\x0eStorageFinding\x12\x32\n\x04kind\x18\x01 \x01(\x0e\x32$.loupe.server.v1.StorageFinding.Kind\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x10\n\x08resource\x18\x03 \x01(\t\x12\x0c\n\x04\x63ure\x18\x04 \x01(\t\x12\x0f\n\x07\x63ure_zh\x18\x05 \x01(\t\"\x96\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_MISSING\x10\x01\x12\x13\n\x0fKIND_UNREADABLE\x10\x02\x12\x10\n\x0cKIND_CORRUPT\x10\x03\x12\x0f\n\x0bKIND_ORPHAN\x10\x04\x12\x16\n\x12KIND_EVENT_MISSING\x10\x05\x12\x16\n\x12KIND_NOT_PUBLISHED\x10\x06\x42L\n\x0floupe.server.v1B\x0bServerProtoP\x01Z\x18loupe/server/v1;serverv1\xaa\x02\x0fLoupe.Server.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cloupe/server/v1/server.proto\x12\x0floupe.server.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcd\x02\n\x06Server\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x17\n\x0fschema_revision\x18\x03 \x01(\t\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12*\n\x08replicas\x18\x05 \x03(\x0b\x32\x18.loupe.server.v1.Replica\x12)\n\x07\x62\x61\x63klog\x18\x06 \x01(\x0b\x32\x18.loupe.server.v1.Backlog\x12(\n\x07streams\x18\x07 \x03(\x0b\x32\x17.loupe.server.v1.Stream\x12,\n\x0blast_backup\x18\x08 \x01(\x0b\x32\x17.loupe.server.v1.Backup\x12,\n\tconsumers\x18\t \x03(\x0b\x32\x19.loupe.server.v1.Consumer\"\xe0\x02\n\x07Replica\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x17\n\x0fschema_revision\x18\x03 \x01(\t\x12.\n\nstart_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nheard_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\r\n\x05ready\x18\x06 \x01(\x08\x12,\n\x05needs\x18\x07 \x03(\x0b\x32\x1d.loupe.server.v1.Replica.Need\x12$\n\x05\x64isks\x18\x08 \x03(\x0b\x32\x15.loupe.server.v1.Disk\x12\x32\n\x0c\x63\x65rtificates\x18\t \x03(\x0b\x32\x1c.loupe.server.v1.Certificate\x1a#\n\x04Need\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\"<\n\x04\x44isk\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nfree_bytes\x18\x02 \x01(\x03\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\"L\n\x0b\x43\x65rtificate\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"r\n\x07\x42\x61\x63klog\x12\x14\n\x0coutbox_count\x18\x01 \x01(\x03\x12\x36\n\x12oldest_outbox_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11\x64\x65\x61\x64_letter_count\x18\x03 \x01(\x03\"T\n\x06Stream\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rmessage_count\x18\x02 \x01(\x03\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\x12\x11\n\tmax_bytes\x18\x04 \x01(\x03\"?\n\x08\x43onsumer\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06stream\x18\x02 \x01(\t\x12\x15\n\rpending_count\x18\x03 \x01(\x03\"\xcb\x01\n\x06\x42\x61\x63kup\x12\r\n\x05place\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x14\n\x0cobject_count\x18\x03 \x01(\x03\x12\x12\n\nsize_bytes\x18\x04 \x01(\x03\x12\x11\n\tencrypted\x18\x05 \x01(\x08\x12/\n\x0bverify_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x66\x61ult_count\x18\x07 \x01(\x03\"\x9f\x02\n\x0eStorageFinding\x12\x32\n\x04kind\x18\x01 \x01(\x0e\x32$.loupe.server.v1.StorageFinding.Kind\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x10\n\x08resource\x18\x03 \x01(\t\x12\x0c\n\x04\x63ure\x18\x04 \x01(\t\x12\x0f\n\x07\x63ure_zh\x18\x05 \x01(\t\"\x96\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\x10\n\x0cKIND_MISSING\x10\x01\x12\x13\n\x0fKIND_UNREADABLE\x10\x02\x12\x10\n\x0cKIND_CORRUPT\x10\x03\x12\x0f\n\x0bKIND_ORPHAN\x10\x04\x12\x16\n\x12KIND_EVENT_MISSING\x10\x05\x12\x16\n\x12KIND_NOT_PUBLISHED\x10\x06\x42L\n\x0floupe.server.v1B\x0bServerProtoP\x01Z\x18loupe/server/v1;serverv1\xaa\x02\x0fLoupe.Server.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,10 +33,26 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'loupe.server.v1.server_pb2'
 if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._loaded_options = None
   _globals['DESCRIPTOR']._serialized_options = b'\n\017loupe.server.v1B\013ServerProtoP\001Z\030loupe/server/v1;serverv1\252\002\017Loupe.Server.V1'
-  _globals['_SERVER']._serialized_start=82
-  _globals['_SERVER']._serialized_end=194
-  _globals['_STORAGEFINDING']._serialized_start=197
-  _globals['_STORAGEFINDING']._serialized_end=484
-  _globals['_STORAGEFINDING_KIND']._serialized_start=334
-  _globals['_STORAGEFINDING_KIND']._serialized_end=484
+  _globals['_SERVER']._serialized_start=83
+  _globals['_SERVER']._serialized_end=416
+  _globals['_REPLICA']._serialized_start=419
+  _globals['_REPLICA']._serialized_end=771
+  _globals['_REPLICA_NEED']._serialized_start=736
+  _globals['_REPLICA_NEED']._serialized_end=771
+  _globals['_DISK']._serialized_start=773
+  _globals['_DISK']._serialized_end=833
+  _globals['_CERTIFICATE']._serialized_start=835
+  _globals['_CERTIFICATE']._serialized_end=911
+  _globals['_BACKLOG']._serialized_start=913
+  _globals['_BACKLOG']._serialized_end=1027
+  _globals['_STREAM']._serialized_start=1029
+  _globals['_STREAM']._serialized_end=1113
+  _globals['_CONSUMER']._serialized_start=1115
+  _globals['_CONSUMER']._serialized_end=1178
+  _globals['_BACKUP']._serialized_start=1181
+  _globals['_BACKUP']._serialized_end=1384
+  _globals['_STORAGEFINDING']._serialized_start=1387
+  _globals['_STORAGEFINDING']._serialized_end=1674
+  _globals['_STORAGEFINDING_KIND']._serialized_start=1524
+  _globals['_STORAGEFINDING_KIND']._serialized_end=1674
 # @@protoc_insertion_point(module_scope)

@@ -3,9 +3,11 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -28,6 +30,11 @@ class Server(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     SCHEMA_REVISION_FIELD_NUMBER: _builtins.int
     START_TIME_FIELD_NUMBER: _builtins.int
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    BACKLOG_FIELD_NUMBER: _builtins.int
+    STREAMS_FIELD_NUMBER: _builtins.int
+    LAST_BACKUP_FIELD_NUMBER: _builtins.int
+    CONSUMERS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`servers/{server}`: registry, scheduler or evaluator."""
     version: _builtins.str
@@ -36,6 +43,30 @@ class Server(_message.Message):
     """The newest revision of its tables in the database; the server brought them there when it started."""
     @_builtins.property
     def start_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def replicas(self) -> _containers.RepeatedCompositeFieldContainer[Global___Replica]:
+        """All replicas that were heard of within the last minute, by address; the one that answers is among them. Of another
+        version than it, or of other tables: an upgrade is under way, or was left half done.
+        """
+
+    @_builtins.property
+    def backlog(self) -> Global___Backlog:
+        """What waits in the server's tables, for all replicas; absent while the database does not answer."""
+
+    @_builtins.property
+    def streams(self) -> _containers.RepeatedCompositeFieldContainer[Global___Stream]:
+        """Of events that the server publishes; without those that NATS said nothing of within a minute."""
+
+    @_builtins.property
+    def last_backup(self) -> Global___Backup:
+        """What the newest `loupe backup` left, of the server that is told where (LOUPE_BACKUP_RECORD); without create_time:
+        none was made yet. Absent: nothing is told of backups.
+        """
+
+    @_builtins.property
+    def consumers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Consumer]:
+        """By which the server follows the events of others; without those that NATS said nothing of within a minute."""
+
     def __init__(
         self,
         *,
@@ -43,14 +74,282 @@ class Server(_message.Message):
         version: _builtins.str = ...,
         schema_revision: _builtins.str = ...,
         start_time: _timestamp_pb2.Timestamp | None = ...,
+        replicas: _abc.Iterable[Global___Replica] | None = ...,
+        backlog: Global___Backlog | None = ...,
+        streams: _abc.Iterable[Global___Stream] | None = ...,
+        last_backup: Global___Backup | None = ...,
+        consumers: _abc.Iterable[Global___Consumer] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["backlog", b"backlog", "last_backup", b"last_backup", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "schema_revision", b"schema_revision", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["backlog", b"backlog", "consumers", b"consumers", "last_backup", b"last_backup", "name", b"name", "replicas", b"replicas", "schema_revision", b"schema_revision", "start_time", b"start_time", "streams", b"streams", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Server: _TypeAlias = Server  # noqa: Y015
+
+@_typing.final
+class Replica(_message.Message):
+    """A process of a server: one of several that serve the same."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class Need(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        NAME_FIELD_NUMBER: _builtins.int
+        STATE_FIELD_NUMBER: _builtins.int
+        name: _builtins.str
+        """`database`, `messaging`, `process`, …"""
+        state: _builtins.str
+        """READY, or why not."""
+        def __init__(
+            self,
+            *,
+            name: _builtins.str = ...,
+            state: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "state", b"state"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    SCHEMA_REVISION_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    HEARD_TIME_FIELD_NUMBER: _builtins.int
+    READY_FIELD_NUMBER: _builtins.int
+    NEEDS_FIELD_NUMBER: _builtins.int
+    DISKS_FIELD_NUMBER: _builtins.int
+    CERTIFICATES_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """`host:port` where it listens."""
+    version: _builtins.str
+    """Of the software, `0.1.0`."""
+    schema_revision: _builtins.str
+    """The newest revision of the tables when it started."""
+    ready: _builtins.bool
+    """Whether everything that it needs works, as /readyz tells."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def heard_time(self) -> _timestamp_pb2.Timestamp:
+        """When it said all this, to about ten seconds; it is silent after a crash, and gone after a minute."""
+
+    @_builtins.property
+    def needs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Replica.Need]: ...
+    @_builtins.property
+    def disks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Disk]: ...
+    @_builtins.property
+    def certificates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Certificate]: ...
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        version: _builtins.str = ...,
+        schema_revision: _builtins.str = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        heard_time: _timestamp_pb2.Timestamp | None = ...,
+        ready: _builtins.bool = ...,
+        needs: _abc.Iterable[Global___Replica.Need] | None = ...,
+        disks: _abc.Iterable[Global___Disk] | None = ...,
+        certificates: _abc.Iterable[Global___Certificate] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["heard_time", b"heard_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "certificates", b"certificates", "disks", b"disks", "heard_time", b"heard_time", "needs", b"needs", "ready", b"ready", "schema_revision", b"schema_revision", "start_time", b"start_time", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Replica: _TypeAlias = Replica  # noqa: Y015
+
+@_typing.final
+class Disk(_message.Message):
+    """The file system of a folder."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    FREE_BYTES_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """What the folder is for: `data` is that of the embedded stack's stores, the bucket among them."""
+    free_bytes: _builtins.int
+    size_bytes: _builtins.int
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        free_bytes: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["free_bytes", b"free_bytes", "name", b"name", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Disk: _TypeAlias = Disk  # noqa: Y015
+
+@_typing.final
+class Certificate(_message.Message):
+    """A certificate that a process shows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`tls`: to other processes; `https`: to browsers."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Certificate: _TypeAlias = Certificate  # noqa: Y015
+
+@_typing.final
+class Backlog(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTBOX_COUNT_FIELD_NUMBER: _builtins.int
+    OLDEST_OUTBOX_TIME_FIELD_NUMBER: _builtins.int
+    DEAD_LETTER_COUNT_FIELD_NUMBER: _builtins.int
+    outbox_count: _builtins.int
+    """Events that no stream has yet, and how long the oldest has waited."""
+    dead_letter_count: _builtins.int
+    """Events that could never be handled."""
+    @_builtins.property
+    def oldest_outbox_time(self) -> _timestamp_pb2.Timestamp: ...
+    def __init__(
+        self,
+        *,
+        outbox_count: _builtins.int = ...,
+        oldest_outbox_time: _timestamp_pb2.Timestamp | None = ...,
+        dead_letter_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["oldest_outbox_time", b"oldest_outbox_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dead_letter_count", b"dead_letter_count", "oldest_outbox_time", b"oldest_outbox_time", "outbox_count", b"outbox_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Backlog: _TypeAlias = Backlog  # noqa: Y015
+
+@_typing.final
+class Stream(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MESSAGE_COUNT_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    MAX_BYTES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`TASKS`."""
+    message_count: _builtins.int
+    size_bytes: _builtins.int
+    max_bytes: _builtins.int
+    """When it is full the oldest events go; 0: no limit."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        message_count: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+        max_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_bytes", b"max_bytes", "message_count", b"message_count", "name", b"name", "size_bytes", b"size_bytes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Stream: _TypeAlias = Stream  # noqa: Y015
+
+@_typing.final
+class Consumer(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    STREAM_FIELD_NUMBER: _builtins.int
+    PENDING_COUNT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """`registry-releases`."""
+    stream: _builtins.str
+    """`TASKS`."""
+    pending_count: _builtins.int
+    """Events that it was not given yet, or has not handled: its lag."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        stream: _builtins.str = ...,
+        pending_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "pending_count", b"pending_count", "stream", b"stream"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Consumer: _TypeAlias = Consumer  # noqa: Y015
+
+@_typing.final
+class Backup(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLACE_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    OBJECT_COUNT_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    ENCRYPTED_FIELD_NUMBER: _builtins.int
+    VERIFY_TIME_FIELD_NUMBER: _builtins.int
+    FAULT_COUNT_FIELD_NUMBER: _builtins.int
+    place: _builtins.str
+    """File or folder."""
+    object_count: _builtins.int
+    size_bytes: _builtins.int
+    encrypted: _builtins.bool
+    fault_count: _builtins.int
+    """What was missing or altered in it at its making, or at its newest verification."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """Of the rows in it."""
+
+    @_builtins.property
+    def verify_time(self) -> _timestamp_pb2.Timestamp:
+        """When `loupe backup --verify` last found it whole; absent: never."""
+
+    def __init__(
+        self,
+        *,
+        place: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        object_count: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+        encrypted: _builtins.bool = ...,
+        verify_time: _timestamp_pb2.Timestamp | None = ...,
+        fault_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "verify_time", b"verify_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "encrypted", b"encrypted", "fault_count", b"fault_count", "object_count", b"object_count", "place", b"place", "size_bytes", b"size_bytes", "verify_time", b"verify_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Backup: _TypeAlias = Backup  # noqa: Y015
 
 @_typing.final
 class StorageFinding(_message.Message):

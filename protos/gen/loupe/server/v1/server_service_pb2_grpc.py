@@ -27,7 +27,7 @@ if _version_not_supported:
 
 
 class ServerServiceStub:
-    """What runs here; every server has it and answers for itself. Of several replicas one answers.
+    """What runs here; every server has it. Of several replicas one answers, for all of them.
     """
 
     def __init__(self, channel):
@@ -49,7 +49,7 @@ class ServerServiceStub:
 
 
 class ServerServiceServicer:
-    """What runs here; every server has it and answers for itself. Of several replicas one answers.
+    """What runs here; every server has it. Of several replicas one answers, for all of them.
     """
 
     def GetServer(self, request, context):
@@ -89,7 +89,7 @@ def add_ServerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ServerService:
-    """What runs here; every server has it and answers for itself. Of several replicas one answers.
+    """What runs here; every server has it. Of several replicas one answers, for all of them.
     """
 
     @staticmethod

@@ -28,7 +28,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ServerServiceStub:
-    """What runs here; every server has it and answers for itself. Of several replicas one answers."""
+    """What runs here; every server has it. Of several replicas one answers, for all of them."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -43,7 +43,7 @@ class ServerServiceStub:
 
 @_typing.type_check_only
 class ServerServiceAsyncStub(ServerServiceStub):
-    """What runs here; every server has it and answers for itself. Of several replicas one answers."""
+    """What runs here; every server has it. Of several replicas one answers, for all of them."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetServer: _aio.UnaryUnaryMultiCallable[_server_service_pb2.GetServerRequest, _server_pb2.Server]  # type: ignore[assignment]
@@ -54,7 +54,7 @@ class ServerServiceAsyncStub(ServerServiceStub):
     """
 
 class ServerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What runs here; every server has it and answers for itself. Of several replicas one answers."""
+    """What runs here; every server has it. Of several replicas one answers, for all of them."""
 
     @_abc_1.abstractmethod
     def GetServer(

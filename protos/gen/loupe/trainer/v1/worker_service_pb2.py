@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from loupe.access.v1 import access_pb2 as loupe_dot_access_dot_v1_dot_access__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%loupe/trainer/v1/worker_service.proto\x12\x10loupe.trainer.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\"\x12\n\x10GetWorkerRequest\"\x14\n\x12\x44rainWorkerRequest\"\xbc\x01\n\x06Worker\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x18\n\x10\x63ompute_resource\x18\x02 \x01(\t\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x1d.loupe.trainer.v1.WorkerState\x12\x0c\n\x04task\x18\x04 \x01(\t\x12\x0b\n\x03job\x18\x05 \x01(\t\x12\x11\n\tchild_pid\x18\x06 \x01(\x05\x12.\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x8f\x01\n\x0bWorkerState\x12\x1c\n\x18WORKER_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15WORKER_STATE_STARTING\x10\x01\x12\x15\n\x11WORKER_STATE_IDLE\x10\x02\x12\x15\n\x11WORKER_STATE_BUSY\x10\x03\x12\x19\n\x15WORKER_STATE_DRAINING\x10\x04\x32\xbd\x01\n\rWorkerService\x12S\n\tGetWorker\x12\".loupe.trainer.v1.GetWorkerRequest\x1a\x18.loupe.trainer.v1.Worker\"\x08\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x12W\n\x0b\x44rainWorker\x12$.loupe.trainer.v1.DrainWorkerRequest\x1a\x18.loupe.trainer.v1.Worker\"\x08\xc8\xf3\x18\x05\xd0\xf3\x18\x01\x42W\n\x10loupe.trainer.v1B\x12WorkerServiceProtoP\x01Z\x1aloupe/trainer/v1;trainerv1\xaa\x02\x10Loupe.Trainer.V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%loupe/trainer/v1/worker_service.proto\x12\x10loupe.trainer.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1cloupe/access/v1/access.proto\"\x12\n\x10GetWorkerRequest\"\xbc\x01\n\x06Worker\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x18\n\x10\x63ompute_resource\x18\x02 \x01(\t\x12,\n\x05state\x18\x03 \x01(\x0e\x32\x1d.loupe.trainer.v1.WorkerState\x12\x0c\n\x04task\x18\x04 \x01(\t\x12\x0b\n\x03job\x18\x05 \x01(\t\x12\x11\n\tchild_pid\x18\x06 \x01(\x05\x12.\n\nstart_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\x8f\x01\n\x0bWorkerState\x12\x1c\n\x18WORKER_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15WORKER_STATE_STARTING\x10\x01\x12\x15\n\x11WORKER_STATE_IDLE\x10\x02\x12\x15\n\x11WORKER_STATE_BUSY\x10\x03\x12\x19\n\x15WORKER_STATE_DRAINING\x10\x04\x32\x64\n\rWorkerService\x12S\n\tGetWorker\x12\".loupe.trainer.v1.GetWorkerRequest\x1a\x18.loupe.trainer.v1.Worker\"\x08\xc8\xf3\x18\x02\xd0\xf3\x18\x02\x42W\n\x10loupe.trainer.v1B\x12WorkerServiceProtoP\x01Z\x1aloupe/trainer/v1;trainerv1\xaa\x02\x10Loupe.Trainer.V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,16 +36,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\020loupe.trainer.v1B\022WorkerServiceProtoP\001Z\032loupe/trainer/v1;trainerv1\252\002\020Loupe.Trainer.V1'
   _globals['_WORKERSERVICE'].methods_by_name['GetWorker']._loaded_options = None
   _globals['_WORKERSERVICE'].methods_by_name['GetWorker']._serialized_options = b'\310\363\030\002\320\363\030\002'
-  _globals['_WORKERSERVICE'].methods_by_name['DrainWorker']._loaded_options = None
-  _globals['_WORKERSERVICE'].methods_by_name['DrainWorker']._serialized_options = b'\310\363\030\005\320\363\030\001'
-  _globals['_WORKERSTATE']._serialized_start=356
-  _globals['_WORKERSTATE']._serialized_end=499
+  _globals['_WORKERSTATE']._serialized_start=334
+  _globals['_WORKERSTATE']._serialized_end=477
   _globals['_GETWORKERREQUEST']._serialized_start=122
   _globals['_GETWORKERREQUEST']._serialized_end=140
-  _globals['_DRAINWORKERREQUEST']._serialized_start=142
-  _globals['_DRAINWORKERREQUEST']._serialized_end=162
-  _globals['_WORKER']._serialized_start=165
-  _globals['_WORKER']._serialized_end=353
-  _globals['_WORKERSERVICE']._serialized_start=502
-  _globals['_WORKERSERVICE']._serialized_end=691
+  _globals['_WORKER']._serialized_start=143
+  _globals['_WORKER']._serialized_end=331
+  _globals['_WORKERSERVICE']._serialized_start=479
+  _globals['_WORKERSERVICE']._serialized_end=579
 # @@protoc_insertion_point(module_scope)

@@ -63,21 +63,6 @@ class GetWorkerRequest(_message.Message):
 Global___GetWorkerRequest: _TypeAlias = GetWorkerRequest  # noqa: Y015
 
 @_typing.final
-class DrainWorkerRequest(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    def __init__(
-        self,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___DrainWorkerRequest: _TypeAlias = DrainWorkerRequest  # noqa: Y015
-
-@_typing.final
 class Worker(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

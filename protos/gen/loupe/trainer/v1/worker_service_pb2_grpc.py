@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class WorkerServiceStub:
-    """What runs on this worker, for operators.
+    """What runs on this worker, for operators. Whether it takes jobs is the scheduler's to say, to all workers:
+    loupe.scheduler.v1.QueueService.DrainWorker.
     """
 
     def __init__(self, channel):
@@ -40,26 +41,15 @@ class WorkerServiceStub:
                 request_serializer=loupe_dot_trainer_dot_v1_dot_worker__service__pb2.GetWorkerRequest.SerializeToString,
                 response_deserializer=loupe_dot_trainer_dot_v1_dot_worker__service__pb2.Worker.FromString,
                 _registered_method=True)
-        self.DrainWorker = channel.unary_unary(
-                '/loupe.trainer.v1.WorkerService/DrainWorker',
-                request_serializer=loupe_dot_trainer_dot_v1_dot_worker__service__pb2.DrainWorkerRequest.SerializeToString,
-                response_deserializer=loupe_dot_trainer_dot_v1_dot_worker__service__pb2.Worker.FromString,
-                _registered_method=True)
 
 
 class WorkerServiceServicer:
-    """What runs on this worker, for operators.
+    """What runs on this worker, for operators. Whether it takes jobs is the scheduler's to say, to all workers:
+    loupe.scheduler.v1.QueueService.DrainWorker.
     """
 
     def GetWorker(self, request, context):
         """Missing associated documentation comment in .proto file."""
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def DrainWorker(self, request, context):
-        """Takes no new job; the running one is checkpointed and given back, and then the process ends.
-        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -72,11 +62,6 @@ def add_WorkerServiceServicer_to_server(servicer, server):
                     request_deserializer=loupe_dot_trainer_dot_v1_dot_worker__service__pb2.GetWorkerRequest.FromString,
                     response_serializer=loupe_dot_trainer_dot_v1_dot_worker__service__pb2.Worker.SerializeToString,
             ),
-            'DrainWorker': grpc.unary_unary_rpc_method_handler(
-                    servicer.DrainWorker,
-                    request_deserializer=loupe_dot_trainer_dot_v1_dot_worker__service__pb2.DrainWorkerRequest.FromString,
-                    response_serializer=loupe_dot_trainer_dot_v1_dot_worker__service__pb2.Worker.SerializeToString,
-            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'loupe.trainer.v1.WorkerService', rpc_method_handlers)
@@ -86,7 +71,8 @@ def add_WorkerServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class WorkerService:
-    """What runs on this worker, for operators.
+    """What runs on this worker, for operators. Whether it takes jobs is the scheduler's to say, to all workers:
+    loupe.scheduler.v1.QueueService.DrainWorker.
     """
 
     @staticmethod
@@ -105,33 +91,6 @@ class WorkerService:
             target,
             '/loupe.trainer.v1.WorkerService/GetWorker',
             loupe_dot_trainer_dot_v1_dot_worker__service__pb2.GetWorkerRequest.SerializeToString,
-            loupe_dot_trainer_dot_v1_dot_worker__service__pb2.Worker.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def DrainWorker(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/loupe.trainer.v1.WorkerService/DrainWorker',
-            loupe_dot_trainer_dot_v1_dot_worker__service__pb2.DrainWorkerRequest.SerializeToString,
             loupe_dot_trainer_dot_v1_dot_worker__service__pb2.Worker.FromString,
             options,
             channel_credentials,

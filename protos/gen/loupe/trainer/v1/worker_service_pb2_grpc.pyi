@@ -27,27 +27,29 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class WorkerServiceStub:
-    """What runs on this worker, for operators."""
+    """What runs on this worker, for operators. Whether it takes jobs is the scheduler's to say, to all workers:
+    loupe.scheduler.v1.QueueService.DrainWorker.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> WorkerServiceAsyncStub: ...
     GetWorker: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.GetWorkerRequest, _worker_service_pb2.Worker]
-    DrainWorker: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.DrainWorkerRequest, _worker_service_pb2.Worker]
-    """Takes no new job; the running one is checkpointed and given back, and then the process ends."""
 
 @_typing.type_check_only
 class WorkerServiceAsyncStub(WorkerServiceStub):
-    """What runs on this worker, for operators."""
+    """What runs on this worker, for operators. Whether it takes jobs is the scheduler's to say, to all workers:
+    loupe.scheduler.v1.QueueService.DrainWorker.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetWorker: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.GetWorkerRequest, _worker_service_pb2.Worker]  # type: ignore[assignment]
-    DrainWorker: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.DrainWorkerRequest, _worker_service_pb2.Worker]  # type: ignore[assignment]
-    """Takes no new job; the running one is checkpointed and given back, and then the process ends."""
 
 class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
-    """What runs on this worker, for operators."""
+    """What runs on this worker, for operators. Whether it takes jobs is the scheduler's to say, to all workers:
+    loupe.scheduler.v1.QueueService.DrainWorker.
+    """
 
     @_abc_1.abstractmethod
     def GetWorker(
@@ -55,13 +57,5 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_service_pb2.GetWorkerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_service_pb2.Worker, _abc.Awaitable[_worker_service_pb2.Worker]]: ...
-
-    @_abc_1.abstractmethod
-    def DrainWorker(
-        self,
-        request: _worker_service_pb2.DrainWorkerRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_worker_service_pb2.Worker, _abc.Awaitable[_worker_service_pb2.Worker]]:
-        """Takes no new job; the running one is checkpointed and given back, and then the process ends."""
 
 def add_WorkerServiceServicer_to_server(servicer: WorkerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
