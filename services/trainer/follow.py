@@ -39,6 +39,7 @@ async def main(process: kit.Process) -> None:
     operations.readiness.require("leader", following.require)
     process.background("child", child.run)
     process.background("losses", lambda: following.relay(child))
+    process.on_stop(following.leave)
     await operations.readiness.begin()
 
 

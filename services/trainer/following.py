@@ -25,6 +25,8 @@ from services.worker.warm_child import Child, WarmChild
 _log = logging.getLogger(__name__)
 
 _EXIT_GRACE_S = 2.0
+_LEAVE_S = 20.0
+"""As long as a leader that is stopped takes for its last checkpoint."""
 
 _Formed: TypeAlias = tuple[Talk, AsyncIterator[meeting_pb2.MeetingMessage], meeting_pb2.Formation]
 
@@ -65,6 +67,8 @@ class Following:
         self._share = share
         self._secret = SharedSecret(settings.secret)
         self._talk: Talk | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._why_not: LoupeError | None = Unavailable("no leader was met yet", reason="LEADER_NOT_MET")
 
     async def require(self) -> None:
@@ -90,6 +94,15 @@ class Following:
             finally:
                 self._talk = None
                 self._share.revoke()
+
+    async def leave(self) -> None:
+        """Return when no training goes on, or after a while.
+
+        Who stops all hosts stops the leader too: it needs the others for the iteration that it is in.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LEAVE_S):
+                await self._idle.wait()
 
     async def relay(self, warm: WarmChild) -> None:
         """Tell the leader how each child ends; for `background`."""
@@ -147,14 +160,17 @@ class Following:
                 if not message.HasField("order"):
                     continue
                 if message.order.WhichOneof("work"):
+                    self._idle.clear()
                     self._share.grant(message.order)
                     await talk.send(meeting_pb2.MeetingMessage(order_taken=meeting_pb2.OrderTaken()))
                 else:
+                    self._idle.set()
                     self._share.revoke()
         except HostLost as lost:
             _log.info("the formation is over", extra={"leader": talk.peer, "why": lost.did.english})
         finally:
             formation.over.set()
+            self._idle.set()
 
     async def _link(self, formation: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Connect one of the child's processes to the store."""

@@ -245,6 +245,23 @@ async def test_only_processes_of_the_present_formation_reach_the_store():
         assert reached == [formation.number]
 
 
+async def test_a_follower_that_is_stopped_lets_its_leader_store_a_checkpoint():
+    """Hosts are stopped together; the leader needs the others for the iteration that it is in."""
+    order = order_pb2.Order(train=order_pb2.Train())
+    async with asyncio.timeout(DEADLINE_S), meeting() as leader:
+        following = Following(Leader(leader.port), OWN, Share())
+        async with contextlib.AsyncExitStack() as followed:
+            enlisting = asyncio.create_task(followed.enter_async_context(following.formed()))
+            async with leader.formed() as formation:
+                await enlisting
+                await following.leave()  # nothing goes on
+                await formation.grant(order)
+                leaving = asyncio.create_task(following.leave())
+                await asyncio.wait({leaving}, timeout=0.1)
+                assert not leaving.done()
+            await leaving
+
+
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
