@@ -39,7 +39,7 @@ def test_an_object_store_that_is_away_is_told_in_a_sentence(
 class _NoRoom(BaseHTTPRequestHandler):
     """An object store whose disk is full."""
 
-    def do_PUT(self) -> None:  # noqa: N802 -- the base class's name
+    def do_PUT(self) -> None:
         """Answer as it does."""
         self.rfile.read(int(self.headers["Content-Length"]))
         self.send_response(500)
