@@ -341,7 +341,8 @@ def _summary(found: stack.StackStatus, console_access: str = "") -> RenderableTy
     if found.disk_is_almost_full:
         pairs["disk"] = Text(
             translated(
-                "almost full: {free} of {size} are free, and with less than 5 % no training begins; free some",
+                "almost full: {free} of {size} are free, and with less than 5 % no training begins; "
+                "free some",
                 free=human_bytes(found.disk_free_bytes or 0),
                 size=human_bytes(found.disk_total_bytes or 0),
             ),
