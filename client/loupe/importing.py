@@ -209,7 +209,12 @@ class SampleImport:
             maxsize=_THREADS,
             ca_certs=authority or None,
             retries=urllib3.Retry(
-                total=5, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504), allowed_methods=None
+                total=5,
+                backoff_factor=0.2,
+                status_forcelist=(500, 502, 503, 504),
+                allowed_methods=None,
+                # The last answer is told: a store without room answers 500.
+                raise_on_status=False,
             ),
             timeout=urllib3.Timeout(connect=5, read=120),
         )

@@ -340,14 +340,18 @@ def _summary(found: stack.StackStatus, console_access: str = "") -> RenderableTy
     pairs |= _opened(found)
     if found.disk_is_almost_full:
         pairs["disk"] = Text(
-            f"almost full: {human_bytes(found.disk_free_bytes or 0)} of "
-            f"{human_bytes(found.disk_total_bytes or 0)} are free, and with less than 5 % no training "
-            "begins; free some",
+            translated(
+                "almost full: {free} of {size} are free, and with less than 5 % no training begins; "
+                "free some",
+                free=human_bytes(found.disk_free_bytes or 0),
+                size=human_bytes(found.disk_total_bytes or 0),
+            ),
             style="red",
         )
     if found.not_kept_from:
-        pairs["children"] = (
-            f"not kept from {', '.join(found.not_kept_from)} by this kernel (docs/security.md)"
+        pairs["children"] = translated(
+            "not kept from {measures} by this kernel (docs/security.md)",
+            measures=", ".join(found.not_kept_from),
         )
     pairs["backup"] = _last_backup(found)
     pairs["token"] = f"in {found.data_dir / 'client.json'}"

@@ -24,7 +24,7 @@ test("replicas, drain, quotas", async ({ page, person, language }) => {
       });
     });
     await expect(servers.getByText("10.0.0.9:7101")).toBeVisible();
-    await expect(servers.getByText(OLDER)).toBeVisible();
+    await expect(servers.getByText(OLDER, { exact: true })).toBeVisible();
     await expect(page.getByText(t.system.attentionTitle)).toBeVisible();
     await person.shoot(`system-two-versions-${language}`, { fullPage: true });
     await page.unroute("**/v1/servers/registry");

@@ -2,7 +2,9 @@ import io
 import os
 import socket
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -32,6 +34,36 @@ def test_an_object_store_that_is_away_is_told_in_a_sentence(
         with file.open("rb") as body, pytest.raises(Unavailable, match="does not answer") as caught:
             importing._send(url, body, [[_Content(file, "", 1)]])
     assert "secret" not in caught.value.message
+
+
+class _NoRoom(BaseHTTPRequestHandler):
+    """An object store whose disk is full."""
+
+    def do_PUT(self) -> None:
+        """Answer as it does."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(500)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_an_object_store_without_room_is_told_with_the_operators_remedy(tmp_path: Path) -> None:
+    """What it answers last, not the exception of a library; and what the operator should look at."""
+    nobody: Any = None
+    file = tmp_path / "a.png"
+    file.write_bytes(b"x")
+    with ThreadingHTTPServer(("127.0.0.1", 0), _NoRoom) as store:
+        Thread(target=store.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{store.server_address[1]}/loupe/a?X-Amz-Signature=secret"
+        with file.open("rb") as body, pytest.raises(Unavailable, match="answered 500") as caught:
+            SampleImport(nobody, lambda _: None)._send(url, body, [[_Content(file, "", 1)]])
+        store.shutdown()
+    assert "disk is full" in caught.value.message
+    assert "secret" not in caught.value.message
+    assert "磁盘" in caught.value.facts["message_zh"]
 
 
 @pytest.mark.parametrize(

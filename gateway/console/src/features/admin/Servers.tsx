@@ -34,14 +34,17 @@ async function readInstallation(signal: AbortSignal): Promise<Installation> {
   return { gateway: ready, states: ready.backends, servers: answers.filter((server) => server !== undefined) };
 }
 
-/** Everything of servers: replicas, what they stand on, events, the last backup, and what needs attention. */
+function useInstallation() {
+  return useApiQuery(["servers"], readInstallation, { intervalMs: INTERVAL_MS });
+}
+
+/** What needs attention, and every replica of every server. */
 export function Servers(): ReactNode {
   const { t } = useSpeech();
-  const found = useApiQuery(["servers"], readInstallation, { intervalMs: INTERVAL_MS });
   return (
-    <Answered query={found}>
-      {({ gateway, states, servers }) => {
-        const look = attentions(servers, gateway, Date.now(), t.system.attention);
+    <Answered query={useInstallation()}>
+      {(found) => {
+        const look = attentions(found.servers, found.gateway, Date.now(), t.system.attention);
         return (
           <>
             {look.length > 0 && (
@@ -60,12 +63,24 @@ export function Servers(): ReactNode {
                 />
               </div>
             )}
-            <Replicas gateway={gateway} states={states} servers={servers} />
-            <Stores gateway={gateway} servers={servers} />
-            <Events servers={servers} />
+            <Replicas {...found} />
           </>
         );
       }}
+    </Answered>
+  );
+}
+
+/** What servers stand on: disks, certificates, the last backup; and their events. */
+export function StoresAndEvents(): ReactNode {
+  return (
+    <Answered query={useInstallation()}>
+      {({ gateway, servers }) => (
+        <>
+          <Stores gateway={gateway} servers={servers} />
+          <Events servers={servers} />
+        </>
+      )}
     </Answered>
   );
 }

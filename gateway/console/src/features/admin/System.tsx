@@ -13,7 +13,7 @@ import { ScrollRegion } from "../../ui/ScrollRegion";
 import { Answered, Nothing } from "../../ui/states";
 import { titlesOf } from "../monitor";
 import { Drained, DrainWorker } from "./DrainWorker";
-import { Servers } from "./Servers";
+import { Servers, StoresAndEvents } from "./Servers";
 import { SigningKeys } from "./SigningKeys";
 import { since } from "./since";
 import { StorageCheck } from "./StorageCheck";
@@ -40,6 +40,7 @@ export default function System(): ReactNode {
         <Servers />
         <Queue />
         <Workers />
+        <StoresAndEvents />
         <StorageQuotas />
         <SigningKeys />
         {may("ROLE_ADMIN") && <StorageCheck />}
