@@ -30,9 +30,9 @@ from deploy.backup.database import Named, View
 from deploy.backup.manifest import (
     DATABASE,
     EVENTS,
+    FILES,
     MANIFEST,
     OBJECTS,
-    SIGNING,
     Manifest,
     Part,
     object_lines,
@@ -258,7 +258,7 @@ class _Parts:
         with self._temporary() as file:
             file.writelines(object_lines(objects.sizes))
             await self._add(OBJECTS, file)
-        for name in SIGNING:
+        for name in FILES:
             path = self._folder.root / name
             if path.is_file():
                 with path.open("rb") as file:

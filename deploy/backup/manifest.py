@@ -1,5 +1,6 @@
 """What a backup says of itself: versions, parts with their digests, and the objects that belong to it."""
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,7 +13,13 @@ from deploy.backup.errors import BackupError
 FORMAT = 1
 """A backup of a higher one is refused; one of a lower one is read."""
 MANIFEST, DATABASE, EVENTS, OBJECTS = "manifest.json", "database.dump", "events.jsonl", "objects.txt"
-SIGNING = ("signing/private.pem", "signing/public.pem")
+FILES = (
+    *("signing/private.pem", "signing/public.pem"),
+    *("network.json", "https/certificate.pem", "https/key.pem"),
+    "workers.json",
+)
+"""Of the data folder, those that are there."""
+_DIGEST = "sha256"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +62,13 @@ class Manifest:
     streams: Mapping[str, StreamPart] = field(default_factory=dict)
 
     def to_json(self) -> bytes:
-        """As it is stored."""
-        return (json.dumps(asdict(self), indent=2) + "\n").encode()
+        """As it is stored: with a digest of itself, since nothing else has one of it."""
+        stored = asdict(self)
+        return (json.dumps(stored | {_DIGEST: _digest(stored)}, indent=2) + "\n").encode()
 
     @classmethod
     def of_json(cls, data: bytes) -> "Manifest":
-        """The stored manifest; BackupError if it is none, or of a later format."""
+        """The stored manifest; BackupError if it is none, altered, or of a later format."""
         try:
             stored = json.loads(data)
             if stored["format"] > FORMAT:
@@ -73,6 +81,9 @@ class Manifest:
                         newest=FORMAT,
                     )
                 )
+            # Earlier builds wrote none.
+            if _DIGEST in stored and stored.pop(_DIGEST) != _digest(stored):
+                raise BackupError(f"{MANIFEST} is altered; take another copy of the backup")
             stored["parts"] = {name: Part(**part) for name, part in stored["parts"].items()}
             stored["streams"] = {name: StreamPart(**part) for name, part in stored["streams"].items()}
             return cls(**{**stored, "lost": tuple(stored["lost"])})
@@ -80,6 +91,10 @@ class Manifest:
             raise BackupError(
                 sentence("{file} cannot be read ({error}); take another copy", file=MANIFEST, error=error)
             ) from error
+
+
+def _digest(stored: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(stored, sort_keys=True).encode()).hexdigest()
 
 
 def object_lines(objects: Mapping[str, int]) -> Iterator[bytes]:

@@ -2,7 +2,8 @@
 
 Secrets by which processes of one machine know each other are made anew: passwords of PostgreSQL, NATS and
 the object store, service tokens, and a token of the first administrator. What others know stays: the signing
-keys, users with their passwords, and their tokens, which are rows.
+keys, the certificate, users with their passwords, and their tokens, which are rows. Where others find the
+stack stays only on a machine that has that address and that name.
 """
 
 import asyncio
@@ -23,14 +24,16 @@ from deploy.backup import database, events
 from deploy.backup.database import RESTORED
 from deploy.backup.errors import BackupError
 from deploy.backup.making import OnProgress, Progress, ignore, sha256_in
-from deploy.backup.manifest import DATABASE, EVENTS, OBJECTS, SIGNING, Manifest, read_object_lines
+from deploy.backup.manifest import DATABASE, EVENTS, FILES, OBJECTS, Manifest, read_object_lines
 from deploy.backup.places import Source, chunks_of, digest_of, source_of
 from deploy.backup.sealing import Passphrase
 from deploy.backup.stores import stack_settings
 from deploy.backup.versions import require_known
+from deploy.embedded import network
 from deploy.embedded.data_folder import DataFolder
 from deploy.embedded.errors import AlreadyRunning
 from deploy.embedded.files import write_atomically
+from deploy.embedded.network import Network
 from deploy.embedded.postgres import DATABASE as SERVICES
 from deploy.embedded.postgres import outside_folder
 from deploy.embedded.servers import EmbeddedServers
@@ -51,6 +54,10 @@ class Restored:
     place: str
     manifest: Manifest
     duration_s: float
+    left_out: Network | None = None
+    """Where other machines reached the stack of the backup, if this machine is another one."""
+    misfit: str = ""
+    """What tells that."""
 
 
 async def restore(
@@ -71,7 +78,8 @@ async def restore(
                 )
             )
         with _empty(folder):
-            _write_keys(source, manifest, folder)
+            _write_files(source, manifest, folder)
+            left_out, misfit = _leave_out_what_does_not_fit(folder)
             async with EmbeddedServers(folder.root, programs=stack_settings().programs) as servers:
                 await _fill(source, manifest, servers, on_progress)
         return Restored(
@@ -79,6 +87,8 @@ async def restore(
             place=source.name,
             manifest=manifest,
             duration_s=time.monotonic() - began_s,
+            left_out=left_out,
+            misfit=misfit,
         )
 
 
@@ -148,8 +158,18 @@ def _empty(folder: DataFolder) -> Iterator[None]:
     folder.half_restored.unlink()
 
 
-def _write_keys(source: Source, manifest: Manifest, folder: DataFolder) -> None:
-    for name in SIGNING:
+def _leave_out_what_does_not_fit(folder: DataFolder) -> tuple[Network | None, str]:
+    """Leave the stack to this machine alone where it cannot be reached as that of the backup was."""
+    chosen = network.read(folder.network_file)
+    misfit = network.misfit(chosen)
+    if not misfit:
+        return None, ""
+    folder.network_file.unlink()
+    return chosen, misfit
+
+
+def _write_files(source: Source, manifest: Manifest, folder: DataFolder) -> None:
+    for name in FILES:
         if name in manifest.parts:
             (folder.root / name).parent.mkdir(mode=0o700, exist_ok=True)
             with source.open(name) as file:

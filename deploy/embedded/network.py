@@ -7,10 +7,11 @@ on the links to objects (`gateway/objects.py`).
 import datetime as dt
 import ipaddress
 import json
+import shlex
 import socket
 import ssl
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from cryptography import x509
@@ -55,6 +56,13 @@ class Network:
     def url(self, port: int) -> str:
         """Of the gateway."""
         return f"{'https' if self.certificate else 'http'}://{self.public_host}:{port}"
+
+    @property
+    def options(self) -> str:
+        """Those of `loupe up` that choose it."""
+        own = ("--https-certificate", self.certificate, "--https-key", self.key) if self.certificate else ()
+        secured = ("--https-self-signed",) if self.self_signed else own
+        return shlex.join(("--bind", self.bind, "--public-host", self.public_host, *secured))
 
     @property
     def fingerprint(self) -> str:
@@ -111,8 +119,7 @@ class NetworkChoice:
         if (self.certificate is None) != (self.key is None):
             raise _refused("--https-certificate and --https-key go together; name both or neither")
         if self.certificate is None or self.key is None:
-            own = folder / "https"
-            return (str(own / "certificate.pem"), str(own / "key.pem")) if self.self_signed else ("", "")
+            return _own_files(folder) if self.self_signed else ("", "")
         if self.self_signed:
             raise _refused(
                 "--https-self-signed makes a certificate, and --https-certificate names one; choose one"
@@ -132,18 +139,50 @@ class NetworkChoice:
 def read(path: Path) -> Network:
     """What is kept at `path`: this machine alone if there is nothing."""
     try:
-        return Network(**json.loads(path.read_text()))
+        kept = Network(**json.loads(path.read_text()))
     except (FileNotFoundError, NotADirectoryError):
         return Network()
     except (ValueError, TypeError) as error:
         raise ServerUnusable(
             f"{path} cannot be read ({error}); remove it, and say --bind again at `loupe up`"
         ) from error
+    if not kept.self_signed:
+        return kept
+    # The folder may have been moved, or restored elsewhere.
+    certificate, key = _own_files(path.parent)
+    return replace(kept, certificate=certificate, key=key)
 
 
 def keep(path: Path, network: Network) -> None:
     """Write the choice for the next start."""
     write_atomically(path, json.dumps(asdict(network), indent=2) + "\n", mode=0o600)
+
+
+def misfit(network: Network) -> str:
+    """Why this machine is not the one that a choice was made on; empty where it is, or may be."""
+    if not network.is_open:
+        return ""
+    try:
+        _check_address(network.bind)
+        if not _is_here(network.public_host):
+            return f"{network.public_host} is no name of this machine"
+        if not network.self_signed:
+            prepare(network)
+    except ServerUnusable as error:
+        return str(error)
+    return ""
+
+
+def _is_here(host: str) -> bool:
+    """Whether something can listen under a name or address."""
+    try:
+        found = {str(one[4][0]) for one in socket.getaddrinfo(host, None, socket.AF_INET)}
+        for address in found:
+            with socket.socket() as probe:
+                probe.bind((address, 0))
+    except OSError:
+        return False
+    return bool(found)
 
 
 def prepare(network: Network) -> None:
@@ -168,6 +207,11 @@ def prepare(network: Network) -> None:
         raise _refused(
             f"the certificate {certificate} expired on {found.not_valid_after_utc:%Y-%m-%d}; renew it"
         )
+
+
+def _own_files(folder: Path) -> tuple[str, str]:
+    """The certificate that Loupe makes for a data folder, and its key."""
+    return str(folder / "https/certificate.pem"), str(folder / "https/key.pem")
 
 
 def _refused(what: str) -> ServerUnusable:

@@ -169,9 +169,12 @@ class Postgres:
         """Make the cluster if there is none, clear what a killed server left, and say how to start it."""
         place = self._place()
         data = place.state / "data"
+        upgrader = self._upgrader(place)
+        # First: it would start the server again whose pid file is looked at next.
+        upgrader.end_former()
         if data.exists():
             self._clear_stale_pid(data)
-        self._upgrader(place).upgrade()
+        upgrader.upgrade()
         if not data.exists():
             self._initialise(place, data)
         settings = {

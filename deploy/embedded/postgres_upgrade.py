@@ -4,19 +4,29 @@ The old cluster is copied and stays beside the new one, as `data-<major>`, until
 ends half-way leaves the old one in its place.
 """
 
+import contextlib
 import logging
+import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.embedded.errors import ServerUnusable
+from deploy.embedded.process import command_line, is_alive
 from deploy.embedded.programs import postgres_installs
 
 _UPGRADED = "data-upgraded"
+_UPGRADES = "upgrade-"
+"""What a folder of an upgrade begins with."""
+_EMPTY_CLUSTER_BYTES = 64 * 1024**2
+"""More than what initdb writes, and what the servers write while pg_upgrade has them."""
+_KILLED_PATIENCE_S = 15.0
 _CHECKSUMS = re.compile(r"^Data page checksum version:\s*(\d+)", re.MULTILINE)
 
 _log = logging.getLogger("loupe.embedded")
@@ -37,6 +47,29 @@ class Upgrader:
     initialise: Callable[[Path, tuple[str, ...]], None]
     """Make an empty cluster there, with more options of initdb."""
 
+    def end_former(self) -> None:
+        """End what a killed supervisor's upgrade still runs: it starts servers on the cluster, and writes."""
+        deadline = time.monotonic() + _KILLED_PATIENCE_S
+        while working := [*self._working()]:
+            if time.monotonic() > deadline:
+                raise ServerUnusable(
+                    f"an upgrade of {self.state} from an earlier run (pid {working[0]}) does not end; "
+                    "end it by hand"
+                )
+            for pid in working:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+
+    def _working(self) -> Iterator[int]:
+        """Whoever works on a half-made cluster; pg_upgrade names it too."""
+        half_made = str(self.state / _UPGRADES)
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and any(half_made in word for word in command_line(int(entry.name))):
+                pid = int(entry.name)
+                if is_alive(pid):
+                    yield pid
+
     def upgrade(self) -> None:
         """Upgrade the cluster if an older PostgreSQL made it; ServerUnusable if that cannot be."""
         self._finish()
@@ -48,9 +81,10 @@ class Upgrader:
             return
         old = self._programs_of(made_by, present)
         _log.warning("upgrading %s from PostgreSQL %d to %d", data, made_by, present)
-        for leftover in self.state.glob("upgrade-*"):
+        for leftover in self.state.glob(f"{_UPGRADES}*"):
             shutil.rmtree(leftover)
-        folder = self.make_folder("upgrade-", self.state)
+        self._require_room(data)
+        folder = self.make_folder(_UPGRADES, self.state)
         # The path of a socket must be short.
         sockets = self.make_folder("loupe-pg-", Path(tempfile.gettempdir()))
         try:
@@ -73,6 +107,17 @@ class Upgrader:
             shutil.rmtree(folder, ignore_errors=True)
             shutil.rmtree(sockets, ignore_errors=True)
         self._finish()
+
+    def _require_room(self, data: Path) -> None:
+        """ServerUnusable where the copy does not fit: told at once, not after an hour."""
+        files = (path.lstat() for path in data.rglob("*"))
+        needed = sum(file.st_blocks * 512 for file in files) + _EMPTY_CLUSTER_BYTES
+        free = shutil.disk_usage(self.state).free
+        if free < needed:
+            raise ServerUnusable(
+                f"the upgrade of {data} needs {needed / 1e6:.0f} MB, and the disk has {free / 1e6:.0f} MB; "
+                "make room, and start again: the database is as it was"
+            )
 
     def _finish(self) -> None:
         """Put an upgraded cluster in its place, though a former start was killed before it could."""
@@ -123,5 +168,7 @@ class Upgrader:
         done = self.run(*command, cwd=cwd, environment=environment or {})
         if done.returncode:
             told = (done.stdout + done.stderr).strip()[-2000:]
-            raise ServerUnusable(f"{Path(command[0]).name} failed in {self.state}: {told}")
+            raise ServerUnusable(
+                f"{Path(command[0]).name} failed in {self.state}, and the database is as it was: {told}"
+            )
         return done

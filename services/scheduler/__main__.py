@@ -26,6 +26,7 @@ from services.scheduler import consumers
 from services.scheduler.application.bank_runs import AutomaticRuns
 from services.scheduler.application.collecting import CandidateCollector
 from services.scheduler.application.dependencies import Dependencies
+from services.scheduler.application.keeping import Keeping
 from services.scheduler.application.leases import Leases
 from services.scheduler.application.queue_metrics import QueueMetrics
 from services.scheduler.application.task_commands import TaskCommands
@@ -134,9 +135,12 @@ def _collect(process: Process, dependencies: Dependencies, objects: ObjectStore)
 
 def _prune(process: Process, database: Database, settings: Settings) -> None:
     """Delete what is older than the operator keeps it."""
+    keeping = Keeping(database.sessions)
 
     async def prune_all() -> None:
         await prune(database.sessions, DEAD_LETTERS, settings.retention.dead_letter_days)
+        await keeping.cut_logs(settings.keeping.log_days)
+        await keeping.thin_curves(settings.keeping.curve_days)
 
     process.background("retention", every(_PRUNE_S, lambda: retry_transient(prune_all, what="pruning")))
 

@@ -14,13 +14,17 @@ IterationsN = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """A network's curve, or a range of it. `total_points`: the number of points before downsampling."""
+    """A network's curve, or a range of it.
+
+    `total_points`: the number of points before downsampling; `is_thinned`: fewer than that are kept.
+    """
 
     attempt: int
     iterations: IterationsN
     losses: LossesN
     total_points: int
     validation: list[tuple[int, float]]
+    is_thinned: bool = False
 
 
 def extremes_kept(losses_N: LossesN, max_points: int) -> IterationsN:  # noqa: N803 -- names carry shapes

@@ -13,7 +13,7 @@ from services.kit.object_store import ObjectStoreSettings
 from services.kit.operations import OperationsSettings
 from services.kit.postgresql import DatabaseSettings
 from services.kit.public_listen import PublicListen
-from services.kit.retention import RetentionSettings
+from services.kit.retention import RetentionSettings, require_days
 from services.kit.streams import StreamSettings
 from services.service_tokens import ServiceTokenSettings
 
@@ -60,6 +60,28 @@ class SchedulingSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeepingSettings:
+    """What ended tasks keep whole; those of released versions keep it for ever."""
+
+    log_days: int = setting(
+        "LOUPE_LOGS_KEEP_DAYS",
+        default=0,
+        doc="How many days after its end a task that is not released keeps its logs whole; then their last "
+        "200 lines. 0 = for ever",
+    )
+    curve_days: int = setting(
+        "LOUPE_CURVES_KEEP_DAYS",
+        default=0,
+        doc="How many days after its end a training that is not released keeps every point of its curves; "
+        "then 2,000 of each. 0 = for ever",
+    )
+
+    def __post_init__(self) -> None:
+        require_days("LOUPE_LOGS_KEEP_DAYS", self.log_days)
+        require_days("LOUPE_CURVES_KEEP_DAYS", self.curve_days)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that the scheduler reads from its environment."""
 
@@ -85,6 +107,7 @@ class Settings:
     clock: ClockSettings
     scheduling: SchedulingSettings
     retention: RetentionSettings
+    keeping: KeepingSettings
 
     def __post_init__(self) -> None:
         if self.loss_stream_bytes < _MIN_LOSS_STREAM_BYTES:

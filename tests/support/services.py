@@ -13,25 +13,15 @@ from tests.support.waiting import DEADLINE_S
 
 @asynccontextmanager
 async def service_process(
-    module: str, environment: Mapping[str, str], log: Path, tree: Path | None = None
+    module: str, environment: Mapping[str, str], log: Path
 ) -> AsyncIterator[tuple[int, str]]:
-    """Its process id and the address that it serves at; killed at the end, if it lives then.
-
-    `tree` is the source tree that it comes from; None: this one.
-    """
-    path = [] if tree is None else [str(tree / part) for part in (".", "client", "protos/gen")]
+    """Its process id and the address that it serves at; killed at the end, if it lives then."""
     with log.open("wb") as stderr:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             module,
-            env={
-                **os.environ,
-                **environment,
-                **({"PYTHONPATH": os.pathsep.join(path)} if path else {}),
-                "LOUPE_LISTEN": "127.0.0.1:0",
-            },
-            cwd=tree,
+            env={**os.environ, **environment, "LOUPE_LISTEN": "127.0.0.1:0"},
             stderr=stderr,
         )
     try:
@@ -48,5 +38,7 @@ async def service_process(
 
 def told_port(log: Path, message: str) -> int | None:
     """The port that a log's first line of that message tells: `serving`, or `answering probes`."""
-    lines = [json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    whole = (line for line in log.read_text().splitlines(keepends=True) if line.endswith("\n"))
+    # A process that cannot start may say so in its own way.
+    lines = [json.loads(line) for line in whole if line.startswith("{")]
     return next((line["port"] for line in lines if line["message"] == message), None)

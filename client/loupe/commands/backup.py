@@ -52,6 +52,9 @@ def backup(  # noqa: PLR0913 -- what the command line offers, each by name
     The stack may run meanwhile. An existing folder keeps several backups and each object once, so that the
     next one copies only what is new. Exit code 1 if something is missing, altered, or was lost before.
 
+    Not in it: secrets between the processes, which a restore makes anew, certificates of your own, settings
+    in the environment of `loupe up`, caches, logs, dumps.
+
     \b
     Examples:
       loupe backup /backup/loupe.tar --encrypt
@@ -81,11 +84,7 @@ def backup(  # noqa: PLR0913 -- what the command line offers, each by name
         ),
     )
     if not made.encrypted:
-        out.say(
-            translated(
-                "the backup is not encrypted and holds the key that signs packages: nobody else may read it"
-            )
-        )
+        out.say(translated("the backup is not encrypted and holds secret keys: nobody else may read it"))
     if made.manifest.lost:
         _fail_lost(out, made.manifest)
 
@@ -122,8 +121,9 @@ def restore(
 ) -> None:
     """Fill an empty data folder, on this machine or another, from a backup.
 
-    Users, their passwords and tokens, and the signing keys are those of the backup. Passwords between the
-    processes are new, and so is the token in client.json. Nothing is started.
+    Users, their passwords and tokens, the signing keys and the certificate are those of the backup.
+    Passwords between the processes are new, and so is the token in client.json. A stack that was open to
+    other machines stays so only where this machine has its address and name. Nothing is started.
 
     \b
     Examples:
@@ -149,6 +149,7 @@ def restore(
             **_json(restored.manifest, restored.place),
             "dataDir": str(restored.data_dir),
             "durationS": restored.duration_s,
+            "networkLeftOut": restored.misfit,
         },
         facts(
             {
@@ -158,6 +159,15 @@ def restore(
             }
         ),
     )
+    if restored.left_out is not None:
+        out.say(
+            translated(
+                "the stack of the backup was open to other machines, this one is not: {reason}. To open it: "
+                "loupe up {options}, with what this machine has",
+                reason=restored.misfit,
+                options=restored.left_out.options,
+            )
+        )
     out.hint(f"next: loupe up --detach --data-dir {restored.data_dir}, then loupe check")
 
 

@@ -9,7 +9,7 @@ from loupe.client import pages
 from loupe.commands.session import Session, limit_option, remote
 from loupe.commands.tasks import task_argument
 from loupe.failures import Refused
-from loupe.language import pick
+from loupe.language import pick, translated
 from loupe.progress import show
 from loupe.rendering import failure, message_json, table
 from loupe.saving import save, saved_at
@@ -177,6 +177,13 @@ async def curve(session: Session, task_name: str, network: str, attempt: int, po
     rows = zip(found.iterations, found.losses, strict=True)
     text = "\n".join(["iteration,loss", *(f"{iteration},{loss:.7g}" for iteration, loss in rows)])
     session.out.answer(message_json(found), Text(text))
+    if found.thinned:
+        session.out.say(
+            translated(
+                "the training ended long ago: of {total} points those are kept that a plot shows",
+                total=found.total_points,
+            )
+        )
 
 
 @click.command(short_help="Print the log of a task.")

@@ -46,21 +46,27 @@ class Watches:
             task = await Tasks(session).get(task_id)
             attempt = task.attempt_of(attempt)
             curves = Curves(session, task_id, attempt)
-            length = (await curves.positions())[network].next_iteration
+            thinned = await curves.thinned(network)
+            length = thinned.length if thinned else (await curves.positions())[network].next_iteration
             first = min(max(0, first_iteration), length)
             end = max(first, min(length, end_iteration) if end_iteration > 0 else length)
-            if max_points == 0 and end - first > _MAX_FULL_POINTS:
+            if max_points == 0 and not thinned and end - first > _MAX_FULL_POINTS:
                 raise OutOfRange(
                     f"{end - first} points do not fit one answer; ask for at most {_MAX_FULL_POINTS} by "
                     "first_iteration and end_iteration, or give max_points",
                     reason="RANGE_TOO_LARGE",
                 )
-            packed = await curves.points(network, first, end)
+            packed = b"" if thinned else await curves.points(network, first, end)
             # A validation at `end` is of the state after the range's last iteration, so it belongs to it.
             validation = await curves.validations(network, first, end + 1)
         losses: LossesN = np.frombuffer(packed, dtype="<f4")
+        iterations = np.arange(first, first + len(losses), dtype=np.int64)
+        if thinned:
+            inside = (thinned.iterations >= first) & (thinned.iterations < end)
+            iterations, losses = thinned.iterations[inside], thinned.losses[inside]
         chosen = extremes_kept(losses, max_points)
-        return Curve(attempt, chosen + first, losses[chosen], len(losses), validation)
+        total = end - first if thinned else len(losses)
+        return Curve(attempt, iterations[chosen], losses[chosen], total, validation, thinned is not None)
 
     async def task(self, task_id: str, cursor: str, *, follow: bool) -> AsyncGenerator[TaskView[Task], None]:
         """The task if it changed since the cursor, and again after every change."""
@@ -84,9 +90,9 @@ class Watches:
         async with self._dependencies.signals.subscribe(task_channel(task_id)) as signal:
             while True:
                 since = await loss_since(sessions, task_id, network, at, chunks=_CHUNKS_A_MESSAGE)
-                at = since.news.cursor
-                if since.news.packed or since.news.validation:
-                    yield since.news
+                at = since.cursor
+                for news in since.news:
+                    yield news
                 if not since.is_all:
                     continue
                 if at.attempt < since.present_attempt:

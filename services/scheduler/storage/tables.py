@@ -147,6 +147,15 @@ loss_chunks = sa.Table(
     sa.Column("points", sa.LargeBinary),
 )
 
+thinned_curves = sa.Table(
+    "thinned_curves",
+    _metadata,
+    *(sa.Column(name, kind, primary_key=True) for name, kind in _attempt_key),
+    sa.Column("length", sa.BigInteger),
+    sa.Column("iterations", sa.LargeBinary),
+    sa.Column("losses", sa.LargeBinary),
+)
+
 validation_points = sa.Table(
     "validation_points",
     _metadata,

@@ -19,6 +19,7 @@ def curve(task_id: str, of: Network, value: Curve) -> task_service_pb2.LossCurve
         iterations=value.iterations.tolist(),
         losses=value.losses.tolist(),
         total_points=value.total_points,
+        thinned=value.is_thinned,
         validation=_validation(value.validation),
     )
 

@@ -3,6 +3,9 @@
 import asyncio
 import json
 import stat
+import tarfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
@@ -14,8 +17,11 @@ from deploy.backup.places import source_of
 from deploy.backup.restoring import restore
 from deploy.backup.verifying import verify
 from deploy.backup.versions import newest
+from deploy.embedded import network, workers
 from deploy.embedded.data_folder import DataFolder
+from deploy.embedded.network import EVERY_ADDRESS, NetworkChoice
 from deploy.embedded.servers import EmbeddedServers
+from deploy.embedded.workers import Workers
 from services.kit import backups
 from services.kit.messaging import Messaging
 from tests.integration.backup.conftest import Installation
@@ -178,16 +184,93 @@ async def test_a_restore_is_refused_by_name(installation: Installation, tmp_path
     assert f"objects/samples/{sha256} is missing" in await refusal(place)
     assert verify(place).faults == (f"objects/samples/{sha256} is missing",)
     manifest = Path(made.place) / "manifest.json"
-    stored = json.loads(manifest.read_text())
+    whole = manifest.read_text()
+    stored = json.loads(whole)
+    # As another build would write it.
+    del stored["sha256"]
     manifest.write_text(json.dumps(stored | {"format": 99, "loupe": "9.0"}))
     assert "format 99, made by Loupe 9.0" in await refusal(place)
     manifest.write_text(json.dumps(stored | {"schemas": {"registry": "9999"}}))
     assert "tables of registry are at revision 9999" in await refusal(place)
-    manifest.write_text(json.dumps(stored))
+    manifest.write_text(whole)
     dump = Path(made.place) / "database.dump"
     dump.write_bytes(dump.read_bytes()[:-1])
     assert "database.dump is altered" in await refusal(place)
     assert "does not exist" in await refusal(tmp_path / "nothing")
+
+
+async def test_a_flipped_byte_is_found_wherever_it_is(installation: Installation, tmp_path: Path) -> None:
+    """In an object, the dump, a key, the lists; in a file, sealed or not, and in a folder."""
+    await installation.add(b"a sample" * 100)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for place, passphrase in ((tmp_path / "a.tar", None), (tmp_path / "b.tar", PASSPHRASE), (folder, None)):
+        made = await back_up(installation.data_dir, place, passphrase=passphrase)
+        assert verify(place, passphrase=passphrase).faults == ()
+        for path, position in _positions(Path(made.place), folder if place is folder else None):
+            content = path.read_bytes()
+            path.write_bytes(content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :])
+            assert _is_refused(place, passphrase), f"byte {position} of {path}"
+            path.write_bytes(content)
+        assert verify(place, passphrase=passphrase).faults == ()
+
+
+def _positions(place: Path, folder: Path | None) -> Iterator[tuple[Path, int]]:
+    """Bytes that mean something: of each file of a folder some, of a tar some of each member."""
+    if folder is not None:
+        for path in [*place.rglob("*"), *(folder / "objects").rglob("*")]:
+            if path.is_file():
+                yield from ((path, position) for position in _some(0, path.stat().st_size))
+        return
+    if not tarfile.is_tarfile(place):
+        yield from ((place, position) for position in _some(0, place.stat().st_size))
+        return
+    with tarfile.open(place) as tar:
+        for member in tar:
+            yield from ((place, position) for position in _some(member.offset_data, member.size))
+            yield place, member.offset  # its name
+
+
+def _some(begin: int, size: int) -> list[int]:
+    """The first, the last, and some between."""
+    return sorted({begin, begin + size - 1, *range(begin, begin + size, max(1, size // 10))}) if size else []
+
+
+def _is_refused(place: Path, passphrase: str | None) -> bool:
+    try:
+        return bool(verify(place, passphrase=passphrase).faults)
+    except BackupError:
+        return True
+
+
+async def test_where_others_find_the_stack_stays_where_it_is_so(
+    installation: Installation, tmp_path: Path
+) -> None:
+    """On the same machine all of it; on another the certificate, and the number of workers."""
+    root = installation.data_dir
+    here = NetworkChoice(bind=EVERY_ADDRESS, public_host="localhost", self_signed=True).network(root)
+    network.prepare(here)
+    workers.keep(root / "workers.json", Workers(trainers=3, evaluators=0))
+    for name, host in (("same", "localhost"), ("other", "loupe.invalid")):
+        network.keep(root / "network.json", replace(here, public_host=host))
+        await back_up(root, tmp_path / f"{name}.tar")
+        restored = await restore(tmp_path / f"{name}.tar", tmp_path / name)
+        kept = network.read(tmp_path / name / "network.json")
+        assert workers.read(tmp_path / name / "workers.json").trainers == 3
+        for file in ("certificate.pem", "key.pem"):
+            assert (tmp_path / name / "https" / file).read_bytes() == (root / "https" / file).read_bytes()
+        if host == "localhost":
+            assert (restored.left_out, restored.misfit) == (None, "")
+            assert kept.certificate == str(tmp_path / "same/https/certificate.pem")
+            assert kept.fingerprint == here.fingerprint
+        else:
+            assert restored.misfit == "loupe.invalid is no name of this machine"
+            assert restored.left_out is not None
+            assert restored.left_out.options == (
+                "--bind 0.0.0.0 --public-host loupe.invalid --https-self-signed"
+            )
+            assert not kept.is_open
+    (root / "network.json").unlink()
 
 
 async def test_what_was_encrypted_is_read_by_its_passphrase_alone(

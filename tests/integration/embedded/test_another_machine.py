@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from deploy.embedded import stack
+from deploy.embedded import stack, workers
 from deploy.embedded.state import read_state
+from deploy.embedded.workers import Workers
 
-HOST, OTHER, NAME = "10.9.9.1", "10.9.9.2", "loupe.fab.test"
+HOST, OTHER, NAME, OTHER_NAME = "10.9.9.1", "10.9.9.2", "loupe.fab.test", "other.fab.test"
 """In namespaces of their own these are nobody else's."""
 COMMAND_TIMEOUT_S = 400
 LOOK = """
@@ -81,7 +82,7 @@ class Fab:
         self.server, self.other, self.folder, self.started = server, other, folder, started
         self.addresses: dict[str, str] = started["network"]["addresses"]
         self.token: str = json.loads((folder / "client.json").read_text())["token"]
-        self.certificate = folder.parent / "loupe.pem"
+        self.certificate = folder.with_suffix(".pem")
         shutil.copy(started["network"]["certificate"], self.certificate)
 
     @property
@@ -123,7 +124,7 @@ def _network(one: str, two: str, tag: str) -> None:
         _run("ip", "netns", "add", namespace)
         hosts = Path("/etc/netns") / namespace / "hosts"
         hosts.parent.mkdir(parents=True)
-        hosts.write_text(f"127.0.0.1 localhost\n{HOST} {NAME}\n")
+        hosts.write_text(f"127.0.0.1 localhost\n{HOST} {NAME}\n{OTHER} {OTHER_NAME}\n")
     ends = (f"lp{tag}a", f"lp{tag}b")
     _run("ip", "link", "add", ends[0], "netns", one, "type", "veth", "peer", "name", ends[1], "netns", two)
     for namespace, end, address in ((one, ends[0], HOST), (two, ends[1], OTHER)):
@@ -132,11 +133,25 @@ def _network(one: str, two: str, tag: str) -> None:
             _run("ip", "-n", namespace, "link", "set", link, "up")
 
 
-def test_pictures_and_uploads_work_from_another_machine(fab: Fab, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def imported(fab: Fab, tmp_path_factory: pytest.TempPathFactory) -> Any:  # noqa: ANN401 -- JSON
+    """What an import from the other machine told."""
+    panels = tmp_path_factory.mktemp("images") / "panels"
+    fab.server.loupe("sample", panels, "--per-code", "2")
+    return fab.other.loupe("data", "import", panels, "--dataset", "panels", **fab.environ)
+
+
+def test_pictures_and_uploads_work_from_another_machine(
+    fab: Fab,
+    imported: Any,  # noqa: ANN401 -- JSON
+) -> None:
     """I3: gRPC and links over TLS, all under the public host; pictures come from the console's own origin."""
-    fab.server.loupe("sample", tmp_path / "panels", "--per-code", "2")
-    imported = fab.other.loupe("data", "import", tmp_path / "panels", "--dataset", "panels", **fab.environ)
     assert (imported["rejected"], imported["uploadedObjects"] > 0) == ([], True)
+    _open_a_picture(fab)
+
+
+def _open_a_picture(fab: Fab) -> None:
+    """From the other machine, at the stack's own address and no other."""
     base = f"https://{fab.addresses['gateway']}"
     path = "/v1/datasets/panels/paths/main"
     listed = _get(fab, f"{path}/samples")
@@ -184,3 +199,26 @@ def test_what_was_chosen_is_kept_and_no_other_choice_is_taken_while_it_runs(fab:
     refused = fab.server.run(*up, "--bind", HOST)
     assert refused.returncode != 0
     assert "`loupe down`" in refused.stderr
+
+
+def test_a_backup_is_restored_on_the_other_machine_under_its_own_name(
+    fab: Fab,
+    imported: Any,  # noqa: ANN401 -- JSON
+    tmp_path: Path,
+) -> None:
+    """Address and name of the backup are none of that machine: told, not used; pictures open at its own."""
+    assert imported["added"]
+    fab.server.loupe("backup", tmp_path / "loupe.tar", "--data-dir", fab.folder)
+    target = fab.folder.with_name("second")
+    restored = fab.other.loupe("restore", tmp_path / "loupe.tar", "--data-dir", target)
+    assert f"nothing can listen at {HOST} here" in restored["networkLeftOut"]
+    assert workers.read(target / "workers.json") == Workers(trainers=0, evaluators=0)
+    try:
+        chosen = ("--bind", OTHER, "--public-host", OTHER_NAME, "--https-self-signed")
+        started = fab.other.loupe("up", "--detach", "--data-dir", target, *chosen)
+        second = Fab(fab.other, fab.server, target, started)
+        assert second.addresses["gateway"].startswith(f"{OTHER_NAME}:")
+        assert second.started["network"]["fingerprint"] != fab.started["network"]["fingerprint"]
+        _open_a_picture(second)
+    finally:
+        stack.down(target)

@@ -6,7 +6,6 @@ import itertools
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -26,8 +25,8 @@ from services.kit.messaging import Messaging
 from services.kit.streams import StreamSettings, ensure_stream
 from services.registry import consumers as registry_streams
 from services.scheduler import consumers as scheduler_streams
-from tests.faults.disks import Disk, NoDisk
 from tests.support.full_disk import filled
+from tests.support.small_disk import mounted
 from tests.support.waiting import DEADLINE_S
 
 GIB = 2**30
@@ -37,17 +36,9 @@ DISK_GIB = 5
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of five gigabytes: on a loop device, or in memory where there is none."""
-    disk = Disk(tmp_path, gibibytes=DISK_GIB)
-    try:
-        disk.make()
-    except NoDisk as refusal:
-        options = ["-t", "tmpfs", "-o", f"size={DISK_GIB}g,mode=755", "loupe-test", str(disk.place)]
-        mounted = subprocess.run(["mount", *options], check=False, capture_output=True, text=True)  # noqa: S607
-        if mounted.returncode:
-            pytest.skip(f"no small file system can be mounted here: {refusal}; {mounted.stderr}")
-    yield disk.place
-    disk.remove()
+    """A file system of five gigabytes."""
+    with mounted(tmp_path, gibibytes=DISK_GIB) as place:
+        yield place
 
 
 async def eventually(condition: Callable[[], bool], within_s: float = 60.0) -> None:

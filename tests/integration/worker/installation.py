@@ -18,11 +18,19 @@ from loupe.registry.v1 import algorithm_image_pb2, algorithm_image_service_pb2
 from loupe.sample import DEFECTS
 from loupe.scheduler.v1 import task_pb2, task_service_pb2
 
-from deploy.embedded.loupe_processes import import_path
 from deploy.embedded.ports import HOST, assign
+from tests.support.repository import ROOT
 from tests.support.waiting import DEADLINE_S
 
 SERVICES = ("registry", "scheduler", "evaluator")
+SMALL = {
+    # Two threads wait for each other in a loop; where tests share the cores, one is faster.
+    "LOUPE_TORCH_THREADS": "1",
+    # What the seeded resource takes, whatever the machine has.
+    "LOUPE_CPUS": "2",
+    "LOUPE_MEMORY_BYTES": str(4 * 2**30),
+}
+"""Settings of workers."""
 
 
 @dataclass
@@ -34,24 +42,32 @@ class Installation:
     client: AsyncLoupe
     processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
 
-    async def start(self, name: str, module: str, *, prefix: Sequence[str] = (), **settings: str) -> None:
-        """Start `python -m module`, by the command `prefix` where there is one; its log is in the folder."""
+    async def start(
+        self, name: str, module: str, *, tree: Path = ROOT, prefix: Sequence[str] = (), **settings: str
+    ) -> None:
+        """Start `python -m module` of a source tree, by the command `prefix` where there is one.
+
+        Its log is in the folder.
+        """
+        path = os.pathsep.join(str(tree / part) for part in (".", "client", "protos/gen"))
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = await asyncio.create_subprocess_exec(
                 *(*prefix, sys.executable, "-m", module),
-                env={**os.environ, **import_path(), **self.environ, **settings},
+                env={**os.environ, "PYTHONPATH": path, **self.environ, **settings},
+                # Else the folder of the tests' own tree comes before the path.
+                cwd=tree,
                 stdout=log,
                 stderr=log,
             )
 
-    async def start_worker(self, name: str, module: str, **settings: str) -> None:
+    async def start_worker(self, name: str, module: str, *, tree: Path = ROOT, **settings: str) -> None:
         """Start a worker; workers share a cache."""
         own = {
             "LOUPE_WORKER": name,
             "LOUPE_CACHE_DIR": str(self.folder / "cache"),
             "LOUPE_LISTEN": f"{HOST}:0",
         }
-        await self.start(name, module, **own | settings)
+        await self.start(name, module, tree=tree, **own | settings)
 
     def worker(self, kind: str) -> str:
         """The one worker of a kind that runs: `trainer` or `evaluator-worker`."""
@@ -175,11 +191,7 @@ async def installed(
         **environment,
         **{f"LOUPE_{name.upper()}_ADDRESS": address for name, address in addresses.items()},
         "LOUPE_LEASE_S": "4",
-        # Two threads wait for each other in a loop; where tests share the cores, one is faster.
-        "LOUPE_TORCH_THREADS": "1",
-        # What the seeded resource takes, whatever the machine has.
-        "LOUPE_CPUS": "2",
-        "LOUPE_MEMORY_BYTES": str(4 * 2**30),
+        **SMALL,
     }
     profile = Profile(
         registry_address=addresses["registry"],

@@ -3279,6 +3279,11 @@ export interface components {
              */
             totalPoints: string;
             validation: components["schemas"]["ValidationPoint"][];
+            /**
+             * @description Whether fewer points than that are kept, because the training ended long ago (`LOUPE_CURVES_KEEP_DAYS`): then these
+             *     are the ends of the curve and its extremes between, at any `max_points`.
+             */
+            thinned: boolean;
         };
         /** @description A released model with its versions. Rules R2 and R3. */
         Model: {

@@ -324,6 +324,8 @@ export const en: Words = {
     waiting: "The task waits for a worker; its curves will be here when training begins.",
     notYet: "This network has not begun to train; its curve will be here when it does.",
     noCurve: "No point yet",
+    thinned: (total: string) =>
+      `The training ended long ago: of ${total} points those are kept that a plot shows`,
     file: "File",
     reason: "Reason",
     size: "Size",

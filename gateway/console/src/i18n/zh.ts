@@ -368,6 +368,7 @@ export const zh = {
     waiting: "任务正在等待资源，训练开始后这里会显示实时曲线。",
     notYet: "该网络尚未开始训练，开始后这里会显示实时曲线。",
     noCurve: "还没有数据点",
+    thinned: (total: string) => `该训练结束已久：${total} 个点中只保留了绘图所需的点`,
     file: "文件",
     reason: "原因",
     size: "尺寸",

@@ -29,7 +29,7 @@ export function NetworkCurve({
   const { t } = useSpeech();
   const id = lastPart(task.name);
   const isPresent = attempt === task.attempt;
-  const { curve, connection } = useLossCurve(id, network, attempt, isPresent && isRunning(task));
+  const { curve, connection, thinnedFrom } = useLossCurve(id, network, attempt, isPresent && isRunning(task));
   const [logScale, setLogScale] = useState(false);
   const [smoothing, setSmoothing] = useState(0.6);
   const [zoomed, setZoomed] = useState<Curve>();
@@ -88,6 +88,7 @@ export function NetworkCurve({
           )}
         </div>
         {looks && <div>{t.looks.of(t.looks.title) + told(looks, metric, t)}</div>}
+        {thinnedFrom !== undefined && <div>{t.monitor.thinned(whole(thinnedFrom))}</div>}
         {best && <div>{t.looks.soFar(percent(best.accuracy), whole(best.iteration))}</div>}
         {curve.iterations.length === 0 && connection !== "loading" ? (
           <Nothing

@@ -8,6 +8,8 @@ export type Network = "NETWORK_CLASSIFICATION" | "NETWORK_SEGMENTATION";
 export interface LiveCurve {
   curve: Curve;
   connection: "live" | "reconnecting" | "ended" | "loading";
+  /** How many points there were, where the server keeps only those that a plot shows. */
+  thinnedFrom?: number;
 }
 
 const SHOWN_POINTS = 2000;
@@ -26,7 +28,7 @@ export async function readCurve(
   attempt: number,
   range?: [number, number],
   signal?: AbortSignal,
-): Promise<{ curve: Curve; attempt: number }> {
+): Promise<{ curve: Curve; attempt: number; thinnedFrom?: number }> {
   const answer = await api.get("/v1/tasks/{task}/lossCurve", {
     path: { task },
     query: {
@@ -39,6 +41,7 @@ export async function readCurve(
   });
   return {
     attempt: answer.attempt,
+    ...(answer.thinned ? { thinnedFrom: Number(answer.totalPoints) } : {}),
     curve: {
       iterations: answer.iterations.map(Number),
       losses: answer.losses.map(finite),
@@ -60,20 +63,26 @@ export function useLossCurve(task: string, network: Network, attempt: number, ru
     let drawing = 0;
     let drawn = 0;
     let latestConnection: LiveCurve["connection"] = "loading";
+    let thinned: number | undefined;
     const put = (connection: LiveCurve["connection"]) => {
       latestConnection = connection;
       drawing ||= window.setTimeout(() => {
         drawing = 0;
         drawn = performance.now();
         startTransition(() => {
-          setState({ curve: held.current, connection: latestConnection });
+          setState({
+            curve: held.current,
+            connection: latestConnection,
+            ...(thinned === undefined ? {} : { thinnedFrom: thinned }),
+          });
         });
       }, Math.max(0, drawn + DRAWN_MS - performance.now()));
     };
     void readCurve(task, network, attempt, undefined, abort.signal)
-      .then(({ curve, attempt: of }) => {
+      .then(({ curve, attempt: of, thinnedFrom }) => {
         held.current = curve;
         if (!running) {
+          thinned = thinnedFrom;
           put("ended");
           return;
         }

@@ -578,11 +578,16 @@ class LossCurve(_message.Message):
     LOSSES_FIELD_NUMBER: _builtins.int
     TOTAL_POINTS_FIELD_NUMBER: _builtins.int
     VALIDATION_FIELD_NUMBER: _builtins.int
+    THINNED_FIELD_NUMBER: _builtins.int
     task: _builtins.str
     network: _task_pb2.Network.ValueType
     attempt: _builtins.int
     total_points: _builtins.int
     """How many points the curve has in the range, before downsampling."""
+    thinned: _builtins.bool
+    """Whether fewer points than that are kept, because the training ended long ago (`LOUPE_CURVES_KEEP_DAYS`): then these
+    are the ends of the curve and its extremes between, at any `max_points`.
+    """
     @_builtins.property
     def iterations(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Ascending."""
@@ -603,10 +608,11 @@ class LossCurve(_message.Message):
         losses: _abc.Iterable[_builtins.float] | None = ...,
         total_points: _builtins.int = ...,
         validation: _abc.Iterable[_task_pb2.ValidationPoint] | None = ...,
+        thinned: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "iterations", b"iterations", "losses", b"losses", "network", b"network", "task", b"task", "total_points", b"total_points", "validation", b"validation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempt", b"attempt", "iterations", b"iterations", "losses", b"losses", "network", b"network", "task", b"task", "thinned", b"thinned", "total_points", b"total_points", "validation", b"validation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
