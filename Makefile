@@ -158,8 +158,9 @@ $(VENV)/.deploy: $(VENV)/.dev
 
 deploy-packages: $(VENV)/.deploy $(HELM)
 
-check-deploy: deploy-packages ## Checks chart, Containerfile, Compose and units by helm, hadolint and systemd-analyze.
-	$(BIN)/pytest -q -n 2 --dist loadgroup tests/deploy
+check-deploy: deploy-packages ## Checks chart, Containerfile, Compose, units and alerts by helm, hadolint, promtool and systemd-analyze.
+	$(BIN)/python docs/generate_settings.py --check
+	$(BIN)/pytest -q -n 2 --dist loadgroup tests/deploy tests/contract/test_monitoring.py
 
 # With the oldest Python that is supported; a few minutes.
 lock: $(VENV)/.dev ## Renews requirements/*.lock within the bounds of pyproject.toml (UPGRADE=1: to the newest).

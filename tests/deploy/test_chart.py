@@ -1,10 +1,8 @@
 """What the chart makes of its values: manifests are rendered and validated; nothing runs on a cluster."""
 
 import json
-import shutil
+import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -245,19 +243,33 @@ def test_every_process_is_probed_and_measured(render: Render) -> None:
     assert labelled == ["loupe-worker-trainer", "loupe-worker-evaluator"]
 
 
-def test_alerts_come_from_the_charts_own_file(helm: str, render: Render, tmp_path: Path) -> None:
-    """Rules that are asked for and not there would be missed at the worst time."""
-    chart = tmp_path / "loupe"
-    shutil.copytree(CHART, chart, ignore=shutil.ignore_patterns("files"))
-    wanted = [*values_files("minimal"), "--set-json", "monitoring.prometheusRule=true"]
-    refused = call(helm, "template", "loupe", str(chart), *wanted)
-    assert refused.returncode != 0
-    assert "files/alerts.yaml" in refused.stderr
-    rules: dict[str, Any] = {"groups": [{"name": "g", "rules": [{"alert": "A", "expr": "up == 0"}]}]}
-    (chart / "files").mkdir()
-    (chart / "files/alerts.yaml").write_text(f"# Alerts.\n{yaml.safe_dump(rules)}")
-    made = render("minimal", settings=["monitoring.prometheusRule=true"], chart=chart)
+def test_alerts_and_dashboards_of_the_chart_are_those_that_are_tested(render: Render) -> None:
+    """A copy in the chart would go on with the metrics of an earlier release."""
+    made = render("minimal", "monitoring")
+    tested = ROOT / "deploy/monitoring"
+    rules = yaml.safe_load((tested / "alerts.yaml").read_text(encoding="utf-8"))
     assert of_kind(made, "PrometheusRule")["loupe"]["spec"] == rules
+    boards = of_kind(made, "ConfigMap")["loupe-dashboards"]["data"]
+    assert boards == {
+        path.name: path.read_text(encoding="utf-8") for path in (tested / "dashboards").iterdir()
+    }
+    assert not of_kind(render("minimal"), "ConfigMap")
+
+
+def test_processes_are_jobs_of_the_names_that_alerts_know(render: Render) -> None:
+    """A release called `adc` made jobs called `adc-loupe-…`: no alert told of a process that is away."""
+    made = render("minimal", "monitoring")
+    endpoints = [
+        *of_kind(made, "ServiceMonitor")["loupe"]["spec"]["endpoints"],
+        *of_kind(made, "PodMonitor")["loupe-workers"]["spec"]["podMetricsEndpoints"],
+    ]
+    assert len(endpoints) == 2
+    for endpoint in endpoints:
+        (relabeling,) = endpoint["relabelings"]
+        assert relabeling["targetLabel"] == "job"
+        assert relabeling["replacement"].startswith("loupe-")
+    alerts = (ROOT / "deploy/monitoring/alerts.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r'job=~"([^"]*)"', alerts)) == {"loupe.*"}
 
 
 def test_only_who_needs_a_process_reaches_it(render: Render) -> None:
