@@ -72,7 +72,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     decoders = await process.enter(Decoders("services.registry.decoder", settings.decoders))
     inspector = await process.enter(Inspector(settings.objects, decoders))
     messaging = await process.enter(
-        await Messaging.connect(settings.nats_url, name=SCHEMA, tls=settings.nats_tls)
+        await Messaging.connect(settings.nats.url, name=SCHEMA, access=settings.nats.access)
     )
     await retry_transient(lambda: ensure_streams(messaging, settings.streams), what="making streams")
     signals = await process.enter(Signals(settings.database.url))
