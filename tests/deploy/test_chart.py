@@ -23,7 +23,7 @@ from tests.deploy.conftest import (
 from tests.support.repository import ROOT
 
 SERVERS = ("registry", "scheduler", "evaluator")
-VALUES = [("minimal",), ("trial",), ("fab",), ("keda",), ("minimal", "monitoring")]
+VALUES = [("minimal",), ("trial",), ("fab",), ("keda",), ("identity",), ("minimal", "monitoring")]
 KUBERNETES = ("1.34", "1.35", "1.36", "1.37")
 # Of operators: no schema of Kubernetes describes them.
 FOREIGN = {"ScaledJob", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
@@ -51,7 +51,9 @@ def test_the_chart_is_valid_with_every_example(helm: str, render: Render, names:
         ('images.services="loupe"', "services"),
         ('images.train=""', "train"),
         ('registry.env={"LOUPE_DATABASE_URL":"postgresql://a:b@c/d"}', "LOUPE_DATABASE_URL"),
+        ('registry.env={"AWS_SECRET_ACCESS_KEY":"a"}', "AWS_SECRET_ACCESS_KEY"),
         ('registry.env={"PATH":"/tmp"}', "PATH"),
+        ('objectStore.webIdentity={"audience":"s3"}', "objectRole"),
         ('objectStore.endpoint="https://s3.example.com"', "endpoint"),
         ('workers=[{"name":"a","kind":"trainer"}]', "resource"),
         ("ingress.gateway.enabled=true", "host"),
@@ -150,6 +152,25 @@ def test_no_secret_is_made_and_each_process_gets_its_own(render: Render) -> None
             secrets[name] = volumes["secrets"]["secret"]["secretName"]
         assert ("signing" in volumes) == (name in {"loupe-registry", "loupe-worker-evaluator"}), name
     assert len(set(secrets.values())) == len(secrets) == 5
+
+
+def test_pods_with_an_identity_have_no_key_of_the_store(render: Render) -> None:
+    """A key in a Secret opens the bucket for years; keys for an identity end after an hour."""
+    for name, deployment in of_kind(render("identity"), "Deployment").items():
+        if name == "loupe-gateway":
+            continue
+        pod = deployment["spec"]["template"]
+        env, volumes = variables(pod), {one["name"]: one for one in pod["spec"]["volumes"]}
+        (token,) = volumes["identity"]["projected"]["sources"]
+        place = f"/run/loupe/identity/{token['serviceAccountToken']['path']}"
+        assert env["AWS_WEB_IDENTITY_TOKEN_FILE"]["value"] == place
+        assert env["LOUPE_S3_KEYS"]["value"] == "aws"
+        assert not [one for one in env if one.startswith("LOUPE_S3_") and one.endswith(("_KEY", "_KEY_FILE"))]
+        assert pod["spec"]["serviceAccountName"] == env["AWS_ROLE_ARN"]["value"].rpartition("/")[2]
+        items = {
+            item["path"] for item in volumes.get("secrets", {"secret": {"items": []}})["secret"]["items"]
+        }
+        assert items == (set() if "worker" in name else {"database-url", "nats-url", "nats.creds"}), name
 
 
 def test_servers_are_reached_at_all_their_pods(render: Render) -> None:
