@@ -152,7 +152,9 @@ class Installation:
 
 
 @contextlib.asynccontextmanager
-async def installed(environment: Mapping[str, str], folder: Path) -> AsyncIterator[Installation]:
+async def installed(
+    environment: Mapping[str, str], folder: Path, kind: type[Installation] = Installation
+) -> AsyncIterator[Installation]:
     """Start the three services and one worker of each kind; end them all afterwards."""
     ports = assign(SERVICES, {})
     addresses = {name: f"{HOST}:{ports[name]}" for name in SERVICES}
@@ -173,7 +175,7 @@ async def installed(environment: Mapping[str, str], folder: Path) -> AsyncIterat
         token=environment["LOUPE_BOOTSTRAP_ADMIN_TOKEN"],
     )
     client = AsyncLoupe(profile)
-    installation = Installation(environ, folder, client)
+    installation = kind(environ, folder, client)
     try:
         for name in SERVICES:
             await installation.start(name, f"services.{name}", LOUPE_LISTEN=addresses[name])
