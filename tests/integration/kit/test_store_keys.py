@@ -33,6 +33,7 @@ from services.kit.store_keys import StoreKeys
 from tests.support.waiting import DEADLINE_S, eventually
 
 ROLE = "arn:aws:iam::role/Loupe"
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 PORTS = ("seaweed_s3", "seaweed_master", "seaweed_filer", "seaweed_volume", "seaweed_admin")
 
 
@@ -67,7 +68,7 @@ async def test_keys_in_a_file_are_replaced_without_a_restart(
 
 
 def _read(link: str) -> bytes:
-    with urllib.request.urlopen(link) as answer:  # noqa: S310 -- a link of our own
+    with DIRECT.open(link) as answer:
         content: bytes = answer.read()
         return content
 
@@ -214,6 +215,8 @@ async def test_a_process_gets_keys_for_its_web_identity(
                 "AWS_ROLE_ARN": ROLE,
                 "AWS_ROLE_SESSION_NAME": "registry",
                 "AWS_ENDPOINT_URL_STS": f"http://{endpoint.endpoint}",
+                # It is for pip, and not for the STS.
+                "http_proxy": "http://127.0.0.1:9",
             }.items():
                 monkeypatch.setenv(name, value)
             async with ObjectStore(load(ObjectStoreSettings, environment_of(endpoint))) as store:
@@ -234,7 +237,7 @@ async def test_a_process_gets_keys_for_its_web_identity(
 
 
 def _write(link: str, body: bytes) -> int:
-    with urllib.request.urlopen(urllib.request.Request(link, data=body, method="PUT")) as answer:  # noqa: S310 -- a link of our own
+    with DIRECT.open(urllib.request.Request(link, data=body, method="PUT")) as answer:  # noqa: S310 -- a link of our own
         return int(answer.status)
 
 
