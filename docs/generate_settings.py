@@ -56,7 +56,7 @@ _TAIL = """
 
 ## Keys of the object store
 
-With `LOUPE_S3_KEYS=aws` a process reads [the variables of AWS's clients](operating/tls.md#keys-of-the-object-store).
+With `LOUPE_S3_KEYS=aws`: [the variables of AWS's clients](operating/tls.md#keys-of-the-object-store).
 
 ## Traces
 
