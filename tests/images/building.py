@@ -99,4 +99,5 @@ def _folders_of_wheels() -> list[str]:
     """Local folders that pip's configuration names, which the build sees at the same place."""
     settings = _settings_of_pip()
     named = _WHEELS.findall(f"{settings.get('find-links', '')} {settings.get('extra-index-url', '')}")
-    return [folder for folder in named if Path(folder).is_dir()]
+    # The pages of an index name files beside it.
+    return [folder.removesuffix("/simple") for folder in named if Path(folder).is_dir()]
