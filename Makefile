@@ -7,7 +7,7 @@ PIP      := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test faults probe races allocations fuzz check format protos translations settings metrics \
-	sbom audit docs docs-packages check-deploy deploy-packages lock bench clean
+	sbom audit docs docs-packages check-deploy deploy-packages test-images lock bench clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -147,8 +147,8 @@ docs: $(VENV)/.docs ## Builds the documents as a site in out/site; a dead link f
 # Tests of what deploys Loupe skip what they lack; with these they lack nothing but systemd.
 HELM := .cache/helm/helm
 
-$(HELM): tests/deploy/fetch_helm.py $(VENV)/bin/python
-	$(BIN)/python tests/deploy/fetch_helm.py
+$(HELM): tests/deploy/fetch_programs.py $(VENV)/bin/python
+	$(BIN)/python tests/deploy/fetch_programs.py
 	@touch $@
 
 $(VENV)/.deploy: EXTRAS := embedded,train,dev,deploy
@@ -158,8 +158,13 @@ $(VENV)/.deploy: $(VENV)/.dev
 
 deploy-packages: $(VENV)/.deploy $(HELM)
 
-check-deploy: deploy-packages ## Checks chart, Containerfile, Compose and units by helm, hadolint and systemd-analyze.
-	$(BIN)/pytest -q -n 2 --dist loadgroup tests/deploy
+check-deploy: deploy-packages ## Checks chart, Containerfile, Compose, units and alerts by helm, hadolint, promtool and systemd-analyze.
+	$(BIN)/python docs/generate_settings.py --check
+	$(BIN)/pytest -q -n 2 --dist loadgroup tests/deploy tests/contract/test_monitoring.py \
+		tests/integration/kit/test_postgresql.py
+
+test-images: $(VENV)/.dev ## The slow proof: builds both images by buildah, as root, and trains in containers of them.
+	$(BIN)/pytest -q tests/images
 
 # With the oldest Python that is supported; a few minutes.
 lock: $(VENV)/.dev ## Renews requirements/*.lock within the bounds of pyproject.toml (UPGRADE=1: to the newest).

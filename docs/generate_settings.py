@@ -55,6 +55,10 @@ _TAIL = """
 | `LOUPE_TLS_CERTIFICATE` | none | As above |
 | `LOUPE_TLS_KEY` | none | As above |
 
+## Keys of the object store
+
+With `LOUPE_S3_KEYS=aws`: [the variables of AWS's clients](operating/tls.md#keys-of-the-object-store).
+
 ## Traces
 
 | variable | default | meaning |

@@ -58,7 +58,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
     revision = await retry_transient(lambda: database.migrate(MIGRATIONS), what="migration")
     await watch_clock(process, database.sessions, settings.clock)
     messaging = await process.enter(
-        await Messaging.connect(settings.nats_url, name="evaluator", tls=settings.nats_tls)
+        await Messaging.connect(settings.nats.url, name="evaluator", access=settings.nats.access)
     )
     registry = await process.enter(
         connect(

@@ -7,7 +7,7 @@ from loupe.settings import setting
 
 from services.kit.clock_watch import ClockSettings
 from services.kit.limits import CallLimits
-from services.kit.nats_tls import NatsTlsSettings
+from services.kit.nats_access import NatsSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.operations import OperationsSettings
 from services.kit.postgresql import DatabaseSettings
@@ -23,8 +23,7 @@ class Settings:
 
     listen: str = setting("LOUPE_LISTEN", doc="host:port to serve at")
     database: DatabaseSettings
-    nats_tls: NatsTlsSettings
-    nats_url: str = setting("LOUPE_NATS_URL", secret=True, doc="nats://user:password@host:port")
+    nats: NatsSettings
     objects: ObjectStoreSettings
     decoders: DecoderSettings
     tls: TlsSettings

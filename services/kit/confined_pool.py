@@ -197,9 +197,9 @@ class _Child:
         except TimeoutError:
             raise Unavailable(f"a confined process is not ready after {_READY_TIMEOUT_S:.0f} s") from None
         if ready is None:
-            await self._process.wait()
+            code = await self._process.wait()
             raise Internal(
-                f"a confined process did not start: {' | '.join(self._said)[-500:]}",
+                f"a confined process ended at its start with {code}: {' | '.join(self._said)[-500:]}",
                 reason="CHILD_DID_NOT_START",
             )
         self.filtered = ready["filtered"]

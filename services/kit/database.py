@@ -73,26 +73,19 @@ _LOST_RACE = frozenset({"40001", "40P01", "55P03"})
 _UNSTORABLE = frozenset({"22021", "22P05"})
 _TOO_SLOW = "57014"
 _DISK_FULL = "53100"
+# no such role, password or certificate; no such database; no right to it
+_REFUSED = re.compile(r"28...|3D000")
 
 
-def translated(error: BaseException) -> LoupeError | None:  # noqa: PLR0911 -- one a kind of failure
+def translated(error: BaseException) -> LoupeError | None:
     """The named error for a failure of the database that is no bug of ours; None for all others."""
     if isinstance(error, sa.exc.DBAPIError):
         state = str(getattr(error.orig, "sqlstate", None) or "")
-        if state in _LOST_RACE:
-            return Aborted("somebody else changed the same rows; try again", reason="CONCURRENT_CHANGE")
-        if state in _UNSTORABLE:
-            return InvalidArgument("a text holds the character U+0000; remove it", reason="TEXT_UNSTORABLE")
-        if state == _TOO_SLOW:
-            return DeadlineExceeded("the database took too long; try again", reason="DATABASE_TOO_SLOW")
-        if state == _DISK_FULL:
-            return _full()
         away = error.connection_invalidated or _AWAY.fullmatch(state) or "connection is closed" in str(error)
-        return _away(error) if away else None
-    if isinstance(error, asyncpg.DiskFullError):
-        return _full()
+        return _of_state(state) or (_away(error) if away else None)
     if isinstance(error, asyncpg.PostgresError):
-        return _away(error) if _AWAY.fullmatch(error.sqlstate or "") else None
+        state = error.sqlstate or ""
+        return _of_state(state) or (_away(error) if _AWAY.fullmatch(state) else None)
     if isinstance(error, asyncpg.InterfaceError):
         return _away(error) if "closed" in str(error) else None
     network = (ConnectionError, TimeoutError, socket.gaierror, ssl.SSLError, sa.exc.TimeoutError)
@@ -102,6 +95,27 @@ def translated(error: BaseException) -> LoupeError | None:  # noqa: PLR0911 -- o
 def _full() -> Unavailable:
     told = sentence("the disk of the database is full; have the operator free some, then try again")
     return Unavailable(told.english, reason="DATABASE_DISK_FULL", message_zh=told.chinese)
+
+
+def _of_state(state: str) -> LoupeError | None:
+    if state in _LOST_RACE:
+        return Aborted("somebody else changed the same rows; try again", reason="CONCURRENT_CHANGE")
+    if state in _UNSTORABLE:
+        return InvalidArgument("a text holds the character U+0000; remove it", reason="TEXT_UNSTORABLE")
+    if state == _TOO_SLOW:
+        return DeadlineExceeded("the database took too long; try again", reason="DATABASE_TOO_SLOW")
+    if state == _DISK_FULL:
+        return _full()
+    return _refused(state) if _REFUSED.fullmatch(state) else None
+
+
+def _refused(state: str) -> Unavailable:
+    # Its own words, in the log, may name hosts and roles.
+    return Unavailable(
+        f"the database refuses this service (SQLSTATE {state}); have the operator compare user, password, "
+        "certificate and database of LOUPE_DATABASE_URL with what PostgreSQL knows",
+        reason="DATABASE_REFUSES",
+    )
 
 
 def _away(error: BaseException) -> Unavailable:

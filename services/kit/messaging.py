@@ -21,11 +21,10 @@ from loupe.errors import (
     ResourceExhausted,
     Unavailable,
 )
-from nats.aio.client import Client
 from nats.js import api
 
+from services.kit.nats_access import AccessClient, NatsAccess
 from services.kit.nats_names import inbox_prefix
-from services.kit.nats_tls import EncryptedClient, NatsTlsSettings
 from services.kit.retry import Backoff
 
 _log = logging.getLogger(__name__)
@@ -68,7 +67,7 @@ class Messaging:
     def __init__(self, client: Any) -> None:  # noqa: ANN401 -- nats-py has no types
         self._client = client
         self._jetstream = client.jetstream(timeout=_PUBLISH_TIMEOUT_S)
-        self.tls = NatsTlsSettings()
+        self.access = NatsAccess()
         """For other connections to the same servers."""
         self.logged_streams: set[str] = set()
         """Streams whose differences from our defaults are in the log."""
@@ -81,7 +80,7 @@ class Messaging:
         name: str = "loupe",
         timeout_s: float = 30.0,
         inbox: str | None = None,
-        tls: NatsTlsSettings = NatsTlsSettings(),  # noqa: B008 -- frozen
+        access: NatsAccess = NatsAccess(),  # noqa: B008 -- frozen
     ) -> Self:
         """Connect to `nats://user:password@host:port[,…]`; Unavailable if none answers in `timeout_s`.
 
@@ -92,18 +91,20 @@ class Messaging:
         told: list[Exception] = []
 
         async def failed(error: Exception) -> None:
-            told[:] = [error]
+            # What the server said explains more than the pipe that it closed then.
+            if not told or isinstance(error, nats.errors.Error):
+                told[:] = [error]
             _log.debug("nats", extra={"error": repr(error)})
 
         try:
-            context = tls.context_for(servers)
+            context = access.context_for(servers)
             async with asyncio.timeout(timeout_s):
                 failures = 0
                 # nats-py waits two seconds for a port that does not listen yet, so look first.
                 while not any([await _says_info(server) for server in servers]):
                     failures += 1
                     await asyncio.sleep(backoff.delay_s(failures))
-                client: Any = Client() if context is None else EncryptedClient()
+                client: Any = AccessClient(access, encrypted=context is not None)
 
                 async def disconnected() -> None:
                     if not client.is_closed:
@@ -129,7 +130,7 @@ class Messaging:
                 reason="MESSAGING_UNAVAILABLE",
             ) from error
         connected = cls(client)
-        connected.tls = tls
+        connected.access = access
         return connected
 
     async def close(self) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import os
 import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -28,6 +29,7 @@ import urllib3
 from loupe.errors import Internal, LoupeError, NotFound, OutOfRange, Unavailable
 from loupe.settings import setting
 from minio import Minio
+from minio.credentials.credentials import Credentials
 from minio.datatypes import Object
 from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, MinioException, S3Error, ServerError
@@ -37,6 +39,7 @@ from services.kit.fair_queue import FairQueue
 from services.kit.flushing import FolderFlusher
 from services.kit.metrics import Counter, Histogram
 from services.kit.presigning import Signer, Validity
+from services.kit.store_keys import GivenKeys, KeySource, StoreKeys, aws_keys
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -76,8 +79,24 @@ class ObjectStoreSettings:
     """Where the objects are. A group of settings, for a field of a process's settings."""
 
     endpoint: str = setting("LOUPE_S3_ENDPOINT", doc="host:port of the S3 endpoint")
-    access_key: str = setting("LOUPE_S3_ACCESS_KEY", doc="Access key of the S3 endpoint")
-    secret_key: str = setting("LOUPE_S3_SECRET_KEY", secret=True, doc="Secret key of the S3 endpoint")
+    keys: KeySource = setting(  # noqa: RUF009 -- a field, as all others
+        "LOUPE_S3_KEYS",
+        default=KeySource.SETTINGS,
+        doc="`settings`: LOUPE_S3_ACCESS_KEY and LOUPE_S3_SECRET_KEY; `aws`: from where AWS's clients take "
+        "them, by AWS_ACCESS_KEY_ID, AWS_WEB_IDENTITY_TOKEN_FILE, AWS_SHARED_CREDENTIALS_FILE, or of the "
+        "container or the machine",
+    )
+    access_key: str = setting(
+        "LOUPE_S3_ACCESS_KEY",
+        default="",
+        doc="Access key of the S3 endpoint; required unless LOUPE_S3_KEYS=aws",
+    )
+    secret_key: str = setting(
+        "LOUPE_S3_SECRET_KEY",
+        default="",
+        secret=True,
+        doc="Secret key of the S3 endpoint; required unless LOUPE_S3_KEYS=aws",
+    )
     session_token: str = setting(
         "LOUPE_S3_SESSION_TOKEN",
         default="",
@@ -101,6 +120,24 @@ class ObjectStoreSettings:
         "unset = the store answers when they are",
     )
 
+    def __post_init__(self) -> None:
+        given = {"ACCESS_KEY": self.access_key, "SECRET_KEY": self.secret_key}
+        if self.keys is KeySource.SETTINGS:
+            if missing := [f"LOUPE_S3_{name}" for name, value in given.items() if not value]:
+                raise ValueError(f"{' and '.join(missing)} must be set, unless LOUPE_S3_KEYS=aws")
+        else:
+            given["SESSION_TOKEN"] = self.session_token
+            if extra := [f"LOUPE_S3_{name}" for name, value in given.items() if value]:
+                raise ValueError(f"{' and '.join(extra)} and LOUPE_S3_KEYS=aws are both set; leave one out")
+            aws_keys(os.environ)
+
+    def signing_keys(self) -> StoreKeys:
+        """What requests and links are signed with."""
+        if self.keys is KeySource.AWS:
+            return aws_keys(os.environ)
+        given = Credentials(self.access_key, self.secret_key, self.session_token or None)
+        return GivenKeys(lambda: given)
+
 
 @dataclass(frozen=True, slots=True)
 class ObjectStat:
@@ -123,6 +160,8 @@ class BlockingObjectStore:
 
     def __init__(self, settings: ObjectStoreSettings, *, connections: int = 16) -> None:
         self._bucket = settings.bucket
+        self._region = settings.region
+        self._keys = settings.signing_keys()
         # minio-py's default pool retries a failing server for many seconds; our callers decide themselves.
         pool = urllib3.PoolManager(
             maxsize=connections,
@@ -145,24 +184,16 @@ class BlockingObjectStore:
             scheme, _, host = endpoint.rpartition("://")
             return Minio(
                 host,
-                access_key=settings.access_key,
-                secret_key=settings.secret_key,
+                credentials=self._keys,
                 secure=scheme == "https" if scheme else settings.secure,
                 region=settings.region,
                 http_client=http_client,
-                session_token=settings.session_token or None,
             )
 
         self._pools = (pool, looking_pool)
         self._client = client(settings.endpoint)
         self._looker = client(settings.endpoint, looking_pool)
         self._signer = client(settings.public_endpoint or settings.endpoint)
-        self._links = Signer(
-            access_key=settings.access_key,
-            secret_key=settings.secret_key,
-            region=settings.region,
-            session_token=settings.session_token,
-        )
         folder = settings.unflushed_folder
         self._flusher = None if folder is None else FolderFlusher(folder)
 
@@ -398,19 +429,28 @@ class BlockingObjectStore:
         """
         window_s = max(1, expires_s // 2)
         start = datetime.fromtimestamp(int(time.time()) // window_s * window_s, UTC)
-        return self._links.link_to_read(
+        return self._links().link_to_read(
             self._address("GET", key), Validity(start, expires_s + window_s), content_type, download_name
         )
 
     def presign_put(self, key: str, *, expires_s: int, size_bytes: int | None) -> str:
         """A link that writes an object under `incoming/` without credentials; of that size, unless None."""
         valid = Validity(datetime.now(UTC), expires_s)
-        return self._links.link_to_write(self._address("PUT", key), key, valid, size_bytes)
+        return self._links().link_to_write(self._address("PUT", key), key, valid, size_bytes)
+
+    def _links(self) -> Signer:
+        keys = self._keys.at_hand()
+        return Signer(
+            access_key=keys.access_key,
+            secret_key=keys.secret_key,
+            region=self._region,
+            session_token=keys.session_token or "",
+        )
 
     def _address(self, method: str, key: str) -> str:
         """Where clients reach the object: some stores want the bucket in the host's name."""
         build = self._signer._base_url.build  # noqa: SLF001 -- the library's only public way signs as well
-        address = build(method=method, region=self._links.region, bucket_name=self._bucket, object_name=key)
+        address = build(method=method, region=self._region, bucket_name=self._bucket, object_name=key)
         return address.geturl()
 
     @contextlib.contextmanager

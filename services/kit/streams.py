@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from loupe.settings import setting
 from nats.js import api
 
 from services.kit.messaging import Messaging, named_errors
+from services.kit.nats_access import NatsAccess, NatsSettings
 from services.kit.nats_names import MIRROR_API, MIRROR_DELIVER, MIRRORS_INBOX
 
 _log = logging.getLogger(__name__)
@@ -60,8 +61,20 @@ class StreamSettings:
         doc="nats:// URL of the user who keeps copies of the streams in an account for readers. "
         "The embedded stack sets it; unset = readers read the streams themselves",
     )
+    mirrors_credentials: str = setting(
+        "LOUPE_NATS_MIRRORS_CREDENTIALS",
+        default="",
+        doc="Credentials file (`.creds`) of that user, where LOUPE_NATS_MIRRORS_URL names none",
+    )
 
     def __post_init__(self) -> None:
+        if self.mirrors_credentials:
+            if self.mirrors_url is None:
+                raise ValueError("LOUPE_NATS_MIRRORS_CREDENTIALS needs LOUPE_NATS_MIRRORS_URL")
+            try:
+                NatsSettings(url=self.mirrors_url, access=NatsAccess(credentials=self.mirrors_credentials))
+            except ValueError as error:
+                raise ValueError(f"LOUPE_NATS_MIRRORS_CREDENTIALS, as a user of its own: {error}") from None
         if not 1 <= self.replicas <= _MAX_REPLICAS:
             raise ValueError(f"LOUPE_STREAM_REPLICAS must be 1 to {_MAX_REPLICAS}, not {self.replicas}")
 
@@ -120,8 +133,9 @@ async def ensure_mirrors(messaging: Messaging, settings: StreamSettings, names: 
     """
     if settings.mirrors_url is None:
         return
+    access = replace(messaging.access, credentials=settings.mirrors_credentials, nkey_seed="")
     async with await Messaging.connect(
-        settings.mirrors_url, name="mirrors", inbox=MIRRORS_INBOX, tls=messaging.tls
+        settings.mirrors_url, name="mirrors", inbox=MIRRORS_INBOX, access=access
     ) as mirrors:
         for name in names:
             with named_errors(f"copy of stream {name}"):

@@ -124,7 +124,7 @@ async def serve(process: Process, settings: Settings) -> GrpcServer:
 async def _events(process: Process, settings: Settings) -> Messaging:
     """NATS with the streams of the registry."""
     messaging = await process.enter(
-        await Messaging.connect(settings.nats_url, name=SCHEMA, tls=settings.nats_tls)
+        await Messaging.connect(settings.nats.url, name=SCHEMA, access=settings.nats.access)
     )
     await retry_transient(lambda: ensure_streams(messaging, settings.streams), what="making streams")
     return messaging

@@ -9,7 +9,7 @@ from loupe.settings import setting
 from services.kit.backups import BackupRecordSettings
 from services.kit.clock_watch import ClockSettings
 from services.kit.limits import CallLimits
-from services.kit.nats_tls import NatsTlsSettings
+from services.kit.nats_access import NatsSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.operations import OperationsSettings
 from services.kit.postgresql import DatabaseSettings
@@ -27,8 +27,7 @@ class Settings:
     """Everything the registry reads from its environment."""
 
     database: DatabaseSettings
-    nats_tls: NatsTlsSettings
-    nats_url: str = setting("LOUPE_NATS_URL", secret=True, doc="nats:// URL of a server with JetStream")
+    nats: NatsSettings
     objects: ObjectStoreSettings
     tokens: ServiceTokenSettings
     bootstrap_admin_token: str | None = setting(

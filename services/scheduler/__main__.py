@@ -49,7 +49,7 @@ async def _events(process: Process, settings: Settings) -> Messaging:
     """NATS with the streams of the scheduler."""
     messaging = await process.enter(
         await retry_transient(
-            lambda: Messaging.connect(settings.nats_url, name="scheduler", tls=settings.nats_tls),
+            lambda: Messaging.connect(settings.nats.url, name="scheduler", access=settings.nats.access),
             what="connecting to NATS",
         )
     )

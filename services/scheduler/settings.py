@@ -8,7 +8,7 @@ from loupe.settings import setting
 
 from services.kit.clock_watch import ClockSettings
 from services.kit.limits import CallLimits
-from services.kit.nats_tls import NatsTlsSettings
+from services.kit.nats_access import NatsSettings
 from services.kit.object_store import ObjectStoreSettings
 from services.kit.operations import OperationsSettings
 from services.kit.postgresql import DatabaseSettings
@@ -87,8 +87,7 @@ class Settings:
 
     listen: str = setting("LOUPE_LISTEN", default="127.0.0.1:7102", doc="host:port to serve at")
     database: DatabaseSettings
-    nats_tls: NatsTlsSettings
-    nats_url: str = setting("LOUPE_NATS_URL", secret=True, doc="nats://user:password@host:port[,…]")
+    nats: NatsSettings
     registry_address: str = setting("LOUPE_REGISTRY_ADDRESS", doc="host:port of the registry")
     log_level: str = setting("LOUPE_LOG_LEVEL", default="INFO", doc="DEBUG, INFO, WARNING or ERROR")
     loss_stream_bytes: int = setting(

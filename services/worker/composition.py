@@ -9,7 +9,7 @@ from loupe.rpc.channel import connect
 
 from services.audit import Auditor
 from services.identity import peoples_verifier
-from services.kit import child_confinement
+from services.kit import child_confinement, machine
 from services.kit.clock import SystemClock
 from services.kit.grpc_server import GrpcServer
 from services.kit.lifecycle import Process
@@ -141,4 +141,9 @@ def _tell_what_does_not_hold() -> None:
             "this kernel cannot keep the child process, which reads files of strangers, from all that it "
             "should; docs/security.md says from what",
             extra={"not_kept_from": sorted(lacking)},
+        )
+    if not machine.ends_one_process_for_memory():
+        _log.warning(
+            "when the memory is used up, this worker ends together with its child, and nobody is told why; "
+            "set singleProcessOOMKill of the kubelet, or the container's memory.oom.group to 0"
         )

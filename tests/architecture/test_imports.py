@@ -1,6 +1,7 @@
 """The shape that ARCHITECTURE.md describes is the shape of the code."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,34 @@ def test_invariant_7_no_server_or_worker_loads_torch(module: str) -> None:
         f"import sys, {module}; sys.exit(bool({{'torch', 'torchvision', 'safetensors'}} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", program], check=True, cwd=_ROOT)
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        *("services.registry", "services.scheduler", "services.evaluator", "services.evaluator.worker"),
+        *("services.trainer", "gateway", "deploy.embedded"),
+    ],
+)
+def test_the_fork_handlers_of_grpc_are_off_before_it_is_imported(module: str) -> None:
+    """With them, of the children that a busy server starts every tenth crashes before its first line.
+
+    `loupe up` hands the variable on to what it starts; a process that is started otherwise has only itself.
+    """
+    program = f"""
+import os, sys
+
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "grpc":
+            sys.exit(os.environ.get("GRPC_ENABLE_FORK_SUPPORT") != "0")
+
+sys.meta_path.insert(0, Watch())
+import {module}.__main__
+sys.exit("it does not import grpc")
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "GRPC_ENABLE_FORK_SUPPORT"}
+    subprocess.run([sys.executable, "-c", program], check=True, cwd=_ROOT, env=environment)
 
 
 def test_the_command_line_starts_without_its_heavy_libraries() -> None:

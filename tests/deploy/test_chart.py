@@ -1,10 +1,8 @@
 """What the chart makes of its values: manifests are rendered and validated; nothing runs on a cluster."""
 
 import json
-import shutil
+import re
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -25,7 +23,10 @@ from tests.deploy.conftest import (
 from tests.support.repository import ROOT
 
 SERVERS = ("registry", "scheduler", "evaluator")
-VALUES = [("minimal",), ("trial",), ("fab",), ("keda",), ("minimal", "monitoring"), ("fab", "hosts")]
+VALUES = [
+    *(("minimal",), ("trial",), ("fab",), ("keda",), ("identity",)),
+    *(("minimal", "monitoring"), ("fab", "hosts")),
+]
 KUBERNETES = ("1.34", "1.35", "1.36", "1.37")
 # Of operators: no schema of Kubernetes describes them.
 FOREIGN = {"LeaderWorkerSet", "ScaledJob", "ServiceMonitor", "PodMonitor", "PrometheusRule"}
@@ -53,7 +54,9 @@ def test_the_chart_is_valid_with_every_example(helm: str, render: Render, names:
         ('images.services="loupe"', "services"),
         ('images.train=""', "train"),
         ('registry.env={"LOUPE_DATABASE_URL":"postgresql://a:b@c/d"}', "LOUPE_DATABASE_URL"),
+        ('registry.env={"AWS_SECRET_ACCESS_KEY":"a"}', "AWS_SECRET_ACCESS_KEY"),
         ('registry.env={"PATH":"/tmp"}', "PATH"),
+        ('objectStore.webIdentity={"audience":"s3"}', "objectRole"),
         ('objectStore.endpoint="https://s3.example.com"', "endpoint"),
         ('workers=[{"name":"a","kind":"trainer"}]', "resource"),
         ("ingress.gateway.enabled=true", "host"),
@@ -154,6 +157,25 @@ def test_no_secret_is_made_and_each_process_gets_its_own(render: Render) -> None
             secrets[name] = volumes["secrets"]["secret"]["secretName"]
         assert ("signing" in volumes) == (name in {"loupe-registry", "loupe-worker-evaluator"}), name
     assert len(set(secrets.values())) == len(secrets) == 5
+
+
+def test_pods_with_an_identity_have_no_key_of_the_store(render: Render) -> None:
+    """A key in a Secret opens the bucket for years; keys for an identity end after an hour."""
+    for name, deployment in of_kind(render("identity"), "Deployment").items():
+        if name == "loupe-gateway":
+            continue
+        pod = deployment["spec"]["template"]
+        env, volumes = variables(pod), {one["name"]: one for one in pod["spec"]["volumes"]}
+        (token,) = volumes["identity"]["projected"]["sources"]
+        place = f"/run/loupe/identity/{token['serviceAccountToken']['path']}"
+        assert env["AWS_WEB_IDENTITY_TOKEN_FILE"]["value"] == place
+        assert env["LOUPE_S3_KEYS"]["value"] == "aws"
+        assert not [one for one in env if one.startswith("LOUPE_S3_") and one.endswith(("_KEY", "_KEY_FILE"))]
+        assert pod["spec"]["serviceAccountName"] == env["AWS_ROLE_ARN"]["value"].rpartition("/")[2]
+        items = {
+            item["path"] for item in volumes.get("secrets", {"secret": {"items": []}})["secret"]["items"]
+        }
+        assert items == (set() if "worker" in name else {"database-url", "nats-url", "nats.creds"}), name
 
 
 def test_servers_are_reached_at_all_their_pods(render: Render) -> None:
@@ -277,19 +299,33 @@ def test_every_process_is_probed_and_measured(render: Render) -> None:
     assert labelled == ["loupe-worker-trainer", "loupe-worker-evaluator"]
 
 
-def test_alerts_come_from_the_charts_own_file(helm: str, render: Render, tmp_path: Path) -> None:
-    """Rules that are asked for and not there would be missed at the worst time."""
-    chart = tmp_path / "loupe"
-    shutil.copytree(CHART, chart, ignore=shutil.ignore_patterns("files"))
-    wanted = [*values_files("minimal"), "--set-json", "monitoring.prometheusRule=true"]
-    refused = call(helm, "template", "loupe", str(chart), *wanted)
-    assert refused.returncode != 0
-    assert "files/alerts.yaml" in refused.stderr
-    rules: dict[str, Any] = {"groups": [{"name": "g", "rules": [{"alert": "A", "expr": "up == 0"}]}]}
-    (chart / "files").mkdir()
-    (chart / "files/alerts.yaml").write_text(f"# Alerts.\n{yaml.safe_dump(rules)}")
-    made = render("minimal", settings=["monitoring.prometheusRule=true"], chart=chart)
+def test_alerts_and_dashboards_of_the_chart_are_those_that_are_tested(render: Render) -> None:
+    """A copy in the chart would go on with the metrics of an earlier release."""
+    made = render("minimal", "monitoring")
+    tested = ROOT / "deploy/monitoring"
+    rules = yaml.safe_load((tested / "alerts.yaml").read_text(encoding="utf-8"))
     assert of_kind(made, "PrometheusRule")["loupe"]["spec"] == rules
+    boards = of_kind(made, "ConfigMap")["loupe-dashboards"]["data"]
+    assert boards == {
+        path.name: path.read_text(encoding="utf-8") for path in (tested / "dashboards").iterdir()
+    }
+    assert not of_kind(render("minimal"), "ConfigMap")
+
+
+def test_processes_are_jobs_of_the_names_that_alerts_know(render: Render) -> None:
+    """A release called `adc` made jobs called `adc-loupe-…`: no alert told of a process that is away."""
+    made = render("minimal", "monitoring")
+    endpoints = [
+        *of_kind(made, "ServiceMonitor")["loupe"]["spec"]["endpoints"],
+        *of_kind(made, "PodMonitor")["loupe-workers"]["spec"]["podMetricsEndpoints"],
+    ]
+    assert len(endpoints) == 2
+    for endpoint in endpoints:
+        (relabeling,) = endpoint["relabelings"]
+        assert relabeling["targetLabel"] == "job"
+        assert relabeling["replacement"].startswith("loupe-")
+    alerts = (ROOT / "deploy/monitoring/alerts.yaml").read_text(encoding="utf-8")
+    assert set(re.findall(r'job=~"([^"]*)"', alerts)) == {"loupe.*"}
 
 
 def test_only_who_needs_a_process_reaches_it(render: Render) -> None:

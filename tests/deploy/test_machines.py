@@ -1,5 +1,6 @@
 """Containers by Compose, units of systemd and the image, as far as can be checked without running them."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -64,6 +65,30 @@ def test_compose_gives_files_that_it_declares() -> None:
         assert config["file"].startswith("secrets/") or (COMPOSE / config["file"]).is_file()
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_compose_takes_its_file(named: bool) -> None:  # noqa: FBT001 -- a case
+    """An interpolation or an anchor that is wrong is found before it is needed; PUBLIC_HOST must be set."""
+    program = Path(sysconfig.get_path("scripts")) / "podman-compose"
+    if not program.exists():
+        pytest.skip("podman-compose is not here: `make check-deploy` installs it")
+    environment = {"PATH": os.defpath, **({"PUBLIC_HOST": "loupe.fab.example.com"} if named else {})}
+    done = subprocess.run(
+        [program, "--file", COMPOSE / "compose.yaml", "config"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment,
+    )
+    assert (done.returncode == 0) == named, done.stderr
+    if named:
+        services = yaml.safe_load(done.stdout)["services"]
+        assert set(services) == set(_services())
+        registry = services["registry"]["environment"]
+        assert registry["LOUPE_S3_ENDPOINT"] == "loupe.fab.example.com:8333"
+    else:
+        assert "PUBLIC_HOST" in done.stderr
+
+
 def test_nats_reads_the_configuration_of_compose(tmp_path: Path) -> None:
     """A configuration that the server refuses is found before it is needed."""
     server = Path(sysconfig.get_path("scripts")) / "nats-server"
@@ -92,9 +117,22 @@ def test_every_variable_of_a_unit_is_a_setting_of_its_process(settings_of: Mappi
     for path in SYSTEMD.glob("*.env"):
         given = _variables(path.stem)
         modules[path.stem] = given.pop("MODULE")
-        known = settings_of[PROCESS_OF_MODULE[modules[path.stem]]]
+        # Read where packages are built.
+        known = settings_of[PROCESS_OF_MODULE[modules[path.stem]]] | {"LOUPE_NATIVE_CACHE"}
         assert set(given) <= known, (path.stem, set(given) - known)
     assert sorted(modules.values()) == sorted(PROCESS_OF_MODULE)
+
+
+def test_the_library_of_packages_is_where_the_unit_may_look() -> None:
+    """Its usual place is in the home, which the unit lets no process see: no package was made."""
+    assert "ProtectHome=yes" in UNIT.read_text(encoding="utf-8").splitlines()
+    assert not _variables("evaluator-worker")["LOUPE_NATIVE_CACHE"].startswith(("/home", "/root", "~"))
+
+
+@pytest.mark.parametrize("unit", sorted(SYSTEMD.glob("*.service")), ids=lambda unit: unit.name)
+def test_a_child_that_wants_too_much_memory_does_not_stop_its_unit(unit: Path) -> None:
+    """By default systemd stops a service of which the kernel killed one process."""
+    assert "OOMPolicy=continue" in unit.read_text(encoding="utf-8").splitlines()
 
 
 def test_systemd_takes_the_unit(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import socket
 import ssl
 import urllib.parse
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -18,6 +19,7 @@ from deploy.embedded.servers import EmbeddedServers
 from services.kit import database as kit_database
 from services.kit.database import Database
 from services.kit.signals import Signals, notify
+from tests.support.encrypted_postgres import PROGRAMS, encrypted_postgres
 from tests.support.tls_relay import tls_relay
 from tests.support.waiting import DEADLINE_S, eventually
 
@@ -89,6 +91,48 @@ async def test_work_and_wake_ups_are_encrypted_alike(
 ) -> None:
     """With `?ssl=require` the wake-ups stayed away without an error, and every watch polled."""
     await _wakes(f"{encrypted_url}?{parameters.format(trusted)}", migrations)
+
+
+@pytest.mark.skipif(not PROGRAMS.exists(), reason="`make check-deploy` fetches a PostgreSQL with TLS")
+async def test_the_server_and_its_client_show_each_other_certificates(
+    authority: trustme.CA, tmp_path: Path, migrations: Path
+) -> None:
+    """PostgreSQL's own TLS: the name of the server is compared, the role is that of the certificate."""
+    async with encrypted_postgres(authority) as server:
+        shown = f"sslrootcert={server.authority}&sslcert={server.certificate}&sslkey={server.key}"
+        url = f"{server.url}?sslmode=verify-full&{shown}"
+        await eventually(partial(_answers, url))
+        await _wakes(url, migrations)
+        connection = await asyncpg.connect(url)
+        try:
+            seen = "SELECT ssl, client_dn FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+            told = await connection.fetchrow(seen)
+        finally:
+            await connection.close()
+        assert told["ssl"]
+        assert "CN=loupe" in told["client_dn"]
+        other = tmp_path / "other.pem"
+        trustme.CA().cert_pem.write_to_path(other)
+        for refused, why in (
+            (
+                f"{server.url}?sslmode=verify-full&sslrootcert={server.authority}",
+                r"refuses this service \(SQLSTATE 28000\)",
+            ),
+            (url.replace("127.0.0.1", "localhost"), "Hostname mismatch|not valid for 'localhost'"),
+            (url.replace(str(server.authority), str(other)), "certificate verify failed"),
+            (f"{server.url}?sslmode=disable", r"refuses this service \(SQLSTATE 28000\)"),
+        ):
+            async with Database(refused, "kit") as database:
+                with pytest.raises(Unavailable, match=why):
+                    await database.migrate(migrations)
+
+
+async def _answers(url: str) -> bool:
+    try:
+        await (await asyncpg.connect(url)).close()
+    except (OSError, asyncpg.CannotConnectNowError):
+        return False
+    return True
 
 
 async def test_a_certificate_of_somebody_else_is_told(

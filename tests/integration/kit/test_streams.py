@@ -4,57 +4,24 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import trustme
 from loupe.errors import Unavailable
-from loupe.settings import SettingsError, load
 
 from deploy.embedded.credentials import Credentials, load_or_create
 from deploy.embedded.nats import Nats
 from deploy.embedded.ports import HOST, assign
-from deploy.embedded.process import Launch, ProcessSpec
-from deploy.embedded.supervisor import Supervisor
 from services.kit.messaging import Messaging
-from services.kit.nats_tls import NatsTlsSettings
 from services.kit.streams import ensure_stream
-from tests.support.waiting import DEADLINE_S
+from tests.support.nats_servers import nats_servers, spec_of
 
 GIB = 2**30
 HOUR_S = 3600.0
 SUBJECTS = ("kit.things.*.state",)
-
-
-@contextlib.asynccontextmanager
-async def nats_servers(specs: Sequence[ProcessSpec], folder: Path) -> AsyncIterator[Supervisor]:
-    supervisor = Supervisor(specs, log_dir=folder)
-    supervisor.start()
-    try:
-        await supervisor.wait_ready(timeout_s=DEADLINE_S, max_restarts=3)
-        yield supervisor
-    finally:
-        await supervisor.stop()
-
-
-def spec_of(server: Nats, folder: Path, **changes: object) -> ProcessSpec:
-    """The embedded server, with an operator's changes to its configuration."""
-
-    def prepare() -> Launch:
-        launch = server.prepare()
-        path = folder / "nats.conf"
-        configuration = json.loads(path.read_text())
-        for name, value in changes.items():
-            configuration[name] = (
-                {**configuration.get(name, {}), **value} if isinstance(value, dict) else value
-            )
-        path.write_text(json.dumps(configuration))
-        return launch
-
-    return replace(server.spec(), prepare=prepare)
 
 
 class Installation:
@@ -234,61 +201,3 @@ async def test_a_start_leaves_the_replicas_of_a_cluster_alone(tmp_path: Path) ->
             found = await settings_of(messaging, "THINGS")
             assert found["num_replicas"] == 3
             assert set(found["subjects"]) == set(subjects)
-
-
-@pytest.fixture
-def authority() -> trustme.CA:
-    return trustme.CA()
-
-
-@contextlib.asynccontextmanager
-async def encrypted_nats(root: Path, authority: trustme.CA) -> AsyncIterator[str]:
-    """The URL of a server that asks for TLS and for a certificate of its clients."""
-    issued = authority.issue_cert(HOST)
-    files = {name: str(root / f"server.{name}") for name in ("cert", "key", "ca")}
-    issued.cert_chain_pems[0].write_to_path(files["cert"])
-    issued.private_key_pem.write_to_path(files["key"])
-    authority.cert_pem.write_to_path(files["ca"])
-    server = Nats(
-        root, port=assign(["nats"], {})["nats"], credentials=load_or_create(root / "credentials.json")
-    )
-    tls = {"cert_file": files["cert"], "key_file": files["key"], "ca_file": files["ca"], "verify": True}
-    async with nats_servers([spec_of(server, root, tls=tls)], root):
-        yield server.url
-
-
-def shown(root: Path, authority: trustme.CA) -> NatsTlsSettings:
-    """The settings of a client that the server knows."""
-    issued, files = (
-        authority.issue_cert("registry"),
-        [str(root / f"client.{name}") for name in ("cert", "key")],
-    )
-    issued.cert_chain_pems[0].write_to_path(files[0])
-    issued.private_key_pem.write_to_path(files[1])
-    return NatsTlsSettings(authority=str(root / "server.ca"), certificate=files[0], key=files[1])
-
-
-async def test_events_go_through_mutual_tls(tmp_path: Path, authority: trustme.CA) -> None:
-    async with encrypted_nats(tmp_path, authority) as url:
-        async with await Messaging.connect(url, tls=shown(tmp_path, authority)) as messaging:
-            await ensure_stream(messaging, "THINGS", SUBJECTS, max_age_s=HOUR_S)
-            await messaging.publish("kit.things.1.state", b"x", message_id="1")
-        stranger = tmp_path / "other.ca"
-        trustme.CA().cert_pem.write_to_path(stranger)
-        with pytest.raises(Unavailable, match="certificate verify failed"):
-            await Messaging.connect(url, timeout_s=2, tls=NatsTlsSettings(authority=str(stranger)))
-
-
-async def test_no_password_goes_to_a_server_without_tls(nats_url: str) -> None:
-    """nats-py goes on in plain, and with `tls://` too: whoever is in between gets the password."""
-    with pytest.raises(Unavailable, match="does not offer TLS"):
-        await Messaging.connect(nats_url.replace("nats://", "tls://"), timeout_s=2)
-
-
-def test_files_of_tls_to_nats_are_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(
-        SettingsError, match="LOUPE_NATS_TLS_CERTIFICATE and LOUPE_NATS_TLS_KEY are set together"
-    ):
-        load(NatsTlsSettings, {"LOUPE_NATS_TLS_KEY": "x"})
-    with pytest.raises(SettingsError, match="there is no file LOUPE_NATS_TLS_AUTHORITY="):
-        load(NatsTlsSettings, {"LOUPE_NATS_TLS_AUTHORITY": str(tmp_path / "none")})

@@ -519,7 +519,7 @@ async def test_p8_a_release_that_is_told_again_makes_no_second_run(bench: Bench)
                 parent=bank.name, data_paths=[await a_path(bench)]
             )
         )
-    async with await Messaging.connect(load(Settings, bench.stack.environment).nats_url, name="test") as nats:
+    async with await Messaging.connect(load(Settings, bench.stack.environment).nats.url, name="test") as nats:
         async for message in nats.follow("loupe.models.*.released", replay=True):
             event = message.parse(events_pb2.ModelVersionReleased)
             if event.version.name == released.model_version:

@@ -182,7 +182,11 @@ class Installation:
 
 @contextlib.asynccontextmanager
 async def installed(
-    environment: Mapping[str, str], folder: Path, *, trainer: str = "services.trainer"
+    environment: Mapping[str, str],
+    folder: Path,
+    kind: type[Installation] = Installation,
+    *,
+    trainer: str = "services.trainer",
 ) -> AsyncIterator[Installation]:
     """Start the three services and one worker of each kind; end them all afterwards."""
     ports = assign(SERVICES, {})
@@ -200,7 +204,7 @@ async def installed(
         token=environment["LOUPE_BOOTSTRAP_ADMIN_TOKEN"],
     )
     client = AsyncLoupe(profile)
-    installation = Installation(environ, folder, client)
+    installation = kind(environ, folder, client)
     try:
         for name in SERVICES:
             await installation.start(name, f"services.{name}", LOUPE_LISTEN=addresses[name])

@@ -1,5 +1,6 @@
 """What a worker may use in a container, read from trees of control groups as kernels lay them out."""
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -90,6 +91,8 @@ def test_the_memory_is_that_of_the_container(groups: GROUPS, own: str, files: di
     ("own", "files", "kills"),
     [
         ("0::/pod\n", {"pod/memory.events": "max 7\noom 1\noom_kill 2\noom_group_kill 0\n"}, 2),
+        # Those of groups below are not counted: whoever made them runs something else there.
+        ("0::/pod\n", {"pod/memory.events": "oom_kill 9\n", "pod/memory.events.local": "oom_kill 2\n"}, 2),
         (V1, {"memory/kubepods/pod1/memory.oom_control": "oom_kill_disable 0\noom_kill 3\n"}, 3),
         # No group counts, so the machine does.
         ("0::/\n", {"cgroup.procs": "1\n"}, 99),
@@ -102,3 +105,36 @@ def test_a_neighbours_want_of_memory_is_not_ours(
     """T5: a child that died otherwise is taken up again; for want of memory its task fails for good."""
     groups(own, files)
     assert machine.out_of_memory_kills() == kills
+
+
+@pytest.mark.parametrize(
+    ("own", "files"),
+    [
+        ("0::/pod\n", {"pod/memory.oom.group": "1\n"}),
+        ("0::/pod\n", {"pod/memory.oom.group": "0\n"}),
+        ("0::/pod\n", {"memory.oom.group": "1\n", "pod/memory.oom.group": "0\n"}),
+        (V1, {"memory/kubepods/pod1/memory.limit_in_bytes": "1048576\n"}),
+        ("", {}),
+    ],
+)
+def test_a_worker_outlives_its_child_where_it_may_choose(
+    groups: GROUPS, own: str, files: dict[str, str], tmp_path: Path
+) -> None:
+    """T5: a worker that dies with its child cannot say why, and its task is tried again for hours."""
+    groups(own, files)
+    assert machine.ends_one_process_for_memory()
+    inner = tmp_path / "cgroup/pod/memory.oom.group"
+    assert not inner.exists() or inner.read_text().strip() == "0"
+
+
+def test_a_worker_knows_that_it_would_die_with_its_child(
+    groups: GROUPS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kubelet's containers see their group's files, and cannot change them."""
+    groups("0::/pod\n", {"pod/memory.oom.group": "1\n"})
+
+    def refused(self: Path, *_: object, **__: object) -> int:
+        raise OSError(errno.EROFS, "Read-only file system", str(self))
+
+    monkeypatch.setattr(Path, "write_text", refused)
+    assert not machine.ends_one_process_for_memory()

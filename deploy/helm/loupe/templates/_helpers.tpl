@@ -47,6 +47,9 @@ imagePullSecrets:
   - name: {{ . }}
   {{- end }}
 {{- end }}
+{{- with $of.serviceAccount }}
+serviceAccountName: {{ . }}
+{{- end }}
 {{- with $of.nodeSelector }}
 nodeSelector:
   {{- toYaml . | nindent 2 }}
@@ -60,9 +63,10 @@ priorityClassName: {{ . }}
 {{- end }}
 {{- end }}
 
-{{/* Settings of the object store, for every process but the gateway: (list root secret). */}}
+{{/* Settings of the object store, for every process but the gateway: (list root values-of-the-process). */}}
 {{- define "loupe.objectStoreEnv" -}}
 {{- $store := (index . 0).Values.objectStore -}}
+{{- $of := index . 1 -}}
 - name: LOUPE_S3_ENDPOINT
   value: {{ $store.endpoint | quote }}
 {{- with $store.publicEndpoint }}
@@ -75,13 +79,29 @@ priorityClassName: {{ . }}
   value: {{ $store.region | quote }}
 - name: LOUPE_S3_SECURE
   value: {{ ternary "1" "0" $store.secure | quote }}
+{{- if $store.webIdentity.audience }}
+- name: LOUPE_S3_KEYS
+  value: aws
+- name: AWS_WEB_IDENTITY_TOKEN_FILE
+  value: /run/loupe/identity/token
+- name: AWS_ROLE_ARN
+  value: {{ $of.objectRole | required "objectStore.webIdentity needs objectRole of every server and worker" | quote }}
+- name: AWS_ROLE_SESSION_NAME
+  valueFrom:
+    fieldRef: {fieldPath: metadata.name}
+{{- with $store.webIdentity.stsEndpoint }}
+- name: AWS_ENDPOINT_URL_STS
+  value: {{ . | quote }}
+{{- end }}
+{{- else }}
 - name: LOUPE_S3_ACCESS_KEY
   valueFrom:
     secretKeyRef:
-      name: {{ index . 1 }}
+      name: {{ $of.secret | required "workers: a secret with s3-access-key and s3-secret-key" }}
       key: s3-access-key
 - name: LOUPE_S3_SECRET_KEY_FILE
   value: /run/loupe/secrets/s3-secret-key
+{{- end }}
 {{- end }}
 
 {{- define "loupe.tlsEnv" -}}
@@ -160,6 +180,11 @@ livenessProbe:
   mountPath: /run/loupe/tls
   readOnly: true
 {{- end }}
+{{- if .identity }}
+- name: identity
+  mountPath: /run/loupe/identity
+  readOnly: true
+{{- end }}
 {{- end }}
 
 {{/* Volumes: dict with secret, items, tokens (files of the tokens' Secret), root. Whole mounts, so that renewed
@@ -168,7 +193,7 @@ livenessProbe:
 - name: tmp
   emptyDir:
     sizeLimit: {{ .tmp | default "2Gi" }}
-{{- if .secret }}
+{{- if .items }}
 - name: secrets
   secret:
     secretName: {{ .secret }}
@@ -193,5 +218,13 @@ livenessProbe:
   secret:
     secretName: {{ .root.Values.tls }}
     defaultMode: 0440
+{{- end }}
+{{- if .identity }}
+# Who the pod is, for the object store alone: no token of the cluster's API.
+- name: identity
+  projected:
+    defaultMode: 0440
+    sources:
+      - serviceAccountToken: {path: token, audience: {{ .identity }}, expirationSeconds: 3600}
 {{- end }}
 {{- end }}
