@@ -24,6 +24,10 @@ from deploy.embedded.programs import postgres_installs
 _UPGRADED = "data-upgraded"
 _UPGRADES = "upgrade-"
 """What a folder of an upgrade begins with."""
+_PROGRAMS = frozenset(
+    {"pg_upgrade", "pg_ctl", "postgres", "initdb", "pg_dump", "pg_dumpall", "pg_restore", "psql"}
+)
+"""What an upgrade runs; somebody who looks at its files is left alone."""
 _EMPTY_CLUSTER_BYTES = 64 * 1024**2
 """More than what initdb writes, and what the servers write while pg_upgrade has them."""
 _KILLED_PATIENCE_S = 15.0
@@ -65,10 +69,10 @@ class Upgrader:
         """Whoever works on a half-made cluster; pg_upgrade names it too."""
         half_made = str(self.state / _UPGRADES)
         for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and any(half_made in word for word in command_line(int(entry.name))):
-                pid = int(entry.name)
-                if is_alive(pid):
-                    yield pid
+            if entry.name.isdigit() and is_alive(int(entry.name)):
+                program, *arguments = command_line(int(entry.name)) or [""]
+                if Path(program).name in _PROGRAMS and any(half_made in word for word in arguments):
+                    yield int(entry.name)
 
     def upgrade(self) -> None:
         """Upgrade the cluster if an older PostgreSQL made it; ServerUnusable if that cannot be."""
