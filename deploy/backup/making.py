@@ -297,7 +297,7 @@ def _note(folder: DataFolder, made: Made) -> None:
     """Remember the newest backup, for `loupe status` and `loupe system` (services/kit/backups.py)."""
     note = {
         "created": made.manifest.created,
-        "place": made.place,
+        "place": _whole(made.place),
         "encrypted": made.encrypted,
         "objects": made.manifest.objects,
         "bytes": made.manifest.objects_bytes + made.manifest.parts[DATABASE].size_bytes,
@@ -313,9 +313,14 @@ def note_verification(data_dir: Path, place: str, faults: int) -> None:
         note = json.loads(folder.last_backup.read_text())
     except (OSError, ValueError):
         return
-    if note.get("place") == place:
+    if note.get("place") == _whole(place):
         verified = datetime.now(UTC).isoformat(timespec="seconds")
         _write_note(folder, {**note, "verified": verified, "faults": faults})
+
+
+def _whole(place: str) -> str:
+    """The place from the root on: another command may be given from another folder."""
+    return str(Path(place).absolute())
 
 
 def _write_note(folder: DataFolder, note: Mapping[str, Any]) -> None:

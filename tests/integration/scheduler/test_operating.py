@@ -46,7 +46,8 @@ async def test_any_replica_tells_of_all_of_them(bench: Any, viewer: Any) -> None
         # As a process of an older release tells it, whose next words are ten seconds away.
         older = server_pb2.Replica(address="10.0.0.9:7102", version="0.0.9", ready=True)
         await bench.stack.execute(
-            "INSERT INTO replicas (id, description) VALUES (gen_random_uuid(), :description)",
+            "INSERT INTO replicas (id, description, heard_time) "
+            "VALUES (gen_random_uuid(), :description, now() + interval '1 hour')",
             description=older.SerializeToString(),
         )
         assert await _versions(viewer.server) == {first: VERSION, second: VERSION, older.address: "0.0.9"}
