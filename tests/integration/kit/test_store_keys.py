@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from loupe.errors import Internal, Unavailable
@@ -175,24 +176,25 @@ def _roles(provider: IdentityProvider) -> dict[str, Any]:
     }
 
 
-def _with_roles(server: Seaweed, file: Path) -> ProcessSpec:
+def _with_options(server: Seaweed, **options: object) -> ProcessSpec:
+    """The embedded server, with other options."""
+
     def prepare() -> Launch:
         launch = server.prepare()
-        kept = [word for word in launch.command if not str(word).startswith("-s3.iam=")]
-        return replace(launch, command=(*kept, "-s3.iam=true", f"-s3.iam.config={file}"))
+        changed = tuple(f"-{name}=" for name in options)
+        kept = [word for word in launch.command if not str(word).startswith(changed)]
+        return replace(launch, command=(*kept, *(f"-{name}={value}" for name, value in options.items())))
 
     return replace(server.spec(), prepare=prepare)
 
 
 @contextlib.asynccontextmanager
-async def store_with_roles(root: Path, provider: IdentityProvider) -> AsyncIterator[Embedded]:
-    """A store that gives keys to whoever the provider knows."""
-    file = root / "iam.json"
-    file.write_text(json.dumps(_roles(provider)))
+async def store_with(root: Path, **options: object) -> AsyncIterator[Embedded]:
+    """A store with the bucket `loupe`."""
     server = Seaweed(
         root, ports=assign(list(PORTS), {}), credentials=load_or_create(root / "credentials.json")
     )
-    supervisor = Supervisor([_with_roles(server, file)], log_dir=root)
+    supervisor = Supervisor([_with_options(server, **options)], log_dir=root)
     supervisor.start()
     try:
         await supervisor.wait_ready(timeout_s=DEADLINE_S, max_restarts=3)
@@ -207,7 +209,9 @@ async def test_a_process_gets_keys_for_its_web_identity(
 ) -> None:
     """A pod's identity opens the bucket: no key is kept in the cluster, and each ends after an hour."""
     with IdentityProvider().serving() as provider:
-        async with store_with_roles(tmp_path, provider) as endpoint:
+        roles = tmp_path / "iam.json"
+        roles.write_text(json.dumps(_roles(provider)))
+        async with store_with(tmp_path, **{"s3.iam": "true", "s3.iam.config": roles}) as endpoint:
             file = tmp_path / "token"
             file.write_text(provider.token())
             for name, value in {
@@ -234,6 +238,29 @@ async def test_a_process_gets_keys_for_its_web_identity(
                     await store.exists("a")
             told = "".join(traceback.format_exception(refused.value)) + caplog.text
             assert file.read_text() not in told, "who reads the log could be the process for five minutes"
+
+
+async def test_objects_go_by_tls_of_an_authority_that_the_environment_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fab's own authority: `SSL_CERT_FILE` names it; without it nothing is sent."""
+    authority, port = trustme.CA(), assign(["https"], {})["https"]
+    issued = authority.issue_cert("127.0.0.1")
+    issued.cert_chain_pems[0].write_to_path(tmp_path / "s3.pem")
+    issued.private_key_pem.write_to_path(tmp_path / "s3.key")
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    options = {"port.https": port, "cert.file": tmp_path / "s3.pem", "key.file": tmp_path / "s3.key"}
+    async with store_with(tmp_path, **{f"s3.{name}": value for name, value in options.items()}) as plain:
+        encrypted = replace(plain, endpoint=f"127.0.0.1:{port}", secure=True)
+        settings = load(ObjectStoreSettings, encrypted.environment())
+        async with ObjectStore(settings) as store:
+            with pytest.raises(Unavailable):
+                await store.put_bytes("a", b"x")
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+        async with ObjectStore(settings) as store:
+            await store.put_bytes("a", b"x")
+            assert await store.get_bytes("a", max_bytes=1) == b"x"
+            assert store.presign_get("a", expires_s=60, content_type="image/png").startswith("https://")
 
 
 def _write(link: str, body: bytes) -> int:
