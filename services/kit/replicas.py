@@ -1,7 +1,7 @@
 """The replicas of a server: each tells in the server's own schema that it is there, and any answers for all.
 
 A replica writes its row every ten seconds; one that was silent for a minute is gone. So calls may go to any
-replica (docs/decisions/0090), and nobody needs to know the addresses behind a name (docs/decisions/0103).
+replica (docs/decisions/0090), and nobody needs to know the addresses behind a name (docs/decisions/0101).
 """
 
 import contextlib
