@@ -102,7 +102,9 @@ def _keeper(name: str, folder: Path) -> Iterator[int]:
     places = " && ".join(
         f"mount --bind {folder / file} $(realpath /etc/{file})" for file in ("hosts", "resolv.conf")
     )
-    steps = f"{places} && hostname {name} && ip link set lo up && echo ready && exec cat"
+    steps = (
+        f"{places} && echo {name} > /proc/sys/kernel/hostname && ip link set lo up && echo ready && exec cat"
+    )
     command = ["unshare", "--net", "--uts", "--mount", "sh", "-c", steps]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

@@ -4,12 +4,7 @@ gRPC silently ignores an unknown name, so a test looks for each name in gRPC's l
 """
 
 import json
-import os
 from typing import Final
-
-# As all other programs look names up. Of the addresses that /etc/hosts has for a name, gRPC's own way takes one,
-# and one replica of a server gets all calls. It is read from the environment alone, with the first channel.
-os.environ.setdefault("GRPC_DNS_RESOLVER", "native")
 
 Option = tuple[str, int | str]
 

@@ -3,7 +3,7 @@ import { expect, test as base, type Locator, type Page, type TestInfo } from "@p
 import axe from "axe-core";
 import { join } from "node:path";
 import { dictionaries, type Language, type Words } from "../src/i18n";
-import { CONSOLE_URL, FOLDER } from "./stack";
+import { CONSOLE_URL, FOLDER, STORE } from "./stack";
 
 export { expect };
 
@@ -23,7 +23,7 @@ export const test = base.extend<Options & { person: Person }>({
   },
   page: async ({ page, loggedErrors }, use) => {
     const faults: string[] = [];
-    const hosts = ["127.0.0.1", new URL(CONSOLE_URL).hostname];
+    const hosts = ["127.0.0.1", new URL(CONSOLE_URL).hostname, STORE?.split(":")[0]];
     page.on("pageerror", ({ message }) => faults.push(`${page.url()} throws: ${message}`));
     page.on("console", (line) => {
       if (line.type() === "error" && !loggedErrors?.test(line.text()))
