@@ -93,7 +93,9 @@ async def test_pictures_and_uploads_work_from_another_machine(fab: Fab) -> None:
         body = {"userId": "admin", "password": await _one_time_password(fab), "newPassword": _PASSWORD}
         logged_in = await http.post(f"{fleet.pages(0)}/v1/session", json=body)
         assert logged_in.status_code == 200, logged_in.text
-        http.cookies.update(logged_in.cookies)
+        # Of both hosts, as it is for a browser that knows them by one name.
+        ((name, session),) = logged_in.cookies.items()
+        http.headers["Cookie"] = f"{name}={session}"
         path = f"{fleet.pages(1)}/v1/{PANELS}"
         (sample,) = (await http.get(f"{path}/samples?pageSize=1")).json()["samples"]
         link = (await http.get(f"{path}:linkSample", params={"file": sample["file"]})).json()["url"]
