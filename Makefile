@@ -6,7 +6,7 @@ BIN      := $(VENV)/bin
 PIP      := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test faults probe races allocations fuzz check format protos translations settings metrics \
+.PHONY: help setup demo up down test test-fleet faults probe races allocations fuzz check format protos translations settings metrics \
 	sbom audit docs docs-packages check-deploy deploy-packages test-images lock bench clean
 
 help: ## Lists the targets.
@@ -76,6 +76,9 @@ down: $(VENV)/.run ## Stops it.
 test: $(VENV)/.dev ## All tests but the slow proofs, on real servers.
 	$(BIN)/pytest -q -n 2 --dist loadgroup tests/unit tests/architecture tests/contract tests/deploy tests/golden tests/integration
 	$(BIN)/pytest -q tests/e2e tests/faults
+
+test-fleet: $(VENV)/.dev ## Several machines, as network namespaces: two replicas of each server, NATS of three; needs root.
+	$(BIN)/pytest -q tests/fleet
 
 faults: $(VENV)/.dev ## The slow proofs: 50 kills, 20 power cuts, suspensions, clocks, lost packets, full and small disks; SEED=n does as another run did.
 	for kind in kills power suspend clocks full network small "small --gibibytes 9"; do \

@@ -1,3 +1,3 @@
 """HTTP+JSON and server-sent events for the services, transcoded as their contracts say (rule I3)."""
 
-import loupe.rpc  # noqa: F401 -- before the first import of grpc: it turns off the fork handlers
+import loupe.rpc  # noqa: F401 -- before grpc, whose environment it sets

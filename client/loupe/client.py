@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from pathlib import Path
 from typing import Any, ParamSpec, Self, TypeVar
 
+import loupe.rpc  # noqa: F401 -- before grpc, whose environment it sets
 from google.protobuf.duration_pb2 import Duration
 from loupe import names
 from loupe.errors import FailedPrecondition, NotFound

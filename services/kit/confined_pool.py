@@ -96,20 +96,24 @@ class ConfinedPool:
         async with self._queue.slot(caller):
             pieces = await read()
             for attempt in range(1, _TRIES + 1):
-                child = await self._child(fresh=attempt > 1)
                 try:
-                    answer = await child.work(order, pieces)
+                    child = await self._child(fresh=attempt > 1)
+                    answer = await self._answer(child, order, pieces)
                 except Interrupted:
-                    await asyncio.shield(child.end())
                     if attempt == _TRIES:
                         raise
-                except BaseException:
-                    await asyncio.shield(child.end())
-                    raise
                 else:
                     await self._give_back(child)
                     return answer
             raise AssertionError("the last try returns or raises")  # pragma: no cover
+
+    @staticmethod
+    async def _answer(child: "_Child", order: Mapping[str, Any], pieces: Sequence[bytes]) -> Event:
+        try:
+            return await child.work(order, pieces)
+        except BaseException:
+            await asyncio.shield(child.end())
+            raise
 
     async def _give_back(self, child: "_Child") -> None:
         if child.has_done_enough:
@@ -133,7 +137,7 @@ class ConfinedPool:
             await child.end()
         spare, self._spare = self._spare, None
         if spare is not None:
-            with contextlib.suppress(Internal, Unavailable):  # then another try says why
+            with contextlib.suppress(Internal, Unavailable, Interrupted):  # then another try says why
                 return await spare
         return await self._started()
 
@@ -163,7 +167,10 @@ class _Child:
 
     @classmethod
     async def start(cls, module: str, memory_bytes: int, cpu_s: int) -> Self:
-        """A child that is ready; Internal if it does not start, Unavailable if that takes too long."""
+        """A child that is ready; Internal if it does not start, Unavailable if that takes too long.
+
+        Interrupted if it was killed from outside meanwhile.
+        """
         bytes_fd = os.memfd_create("loupe-bytes", os.MFD_CLOEXEC)
         said: deque[str] = deque(maxlen=20)
         read_only = os.open(f"/proc/self/fd/{bytes_fd}", os.O_RDONLY | os.O_CLOEXEC)
@@ -197,9 +204,11 @@ class _Child:
         except TimeoutError:
             raise Unavailable(f"a confined process is not ready after {_READY_TIMEOUT_S:.0f} s") from None
         if ready is None:
-            code = await self._process.wait()
+            returncode = await self._process.wait()
+            if _was_killed(returncode):
+                raise Interrupted(_ending(returncode))
             raise Internal(
-                f"a confined process ended at its start with {code}: {' | '.join(self._said)[-500:]}",
+                f"a confined process did not start ({_ending(returncode)}): {' | '.join(self._said)[-500:]}",
                 reason="CHILD_DID_NOT_START",
             )
         self.filtered = ready["filtered"]
@@ -288,10 +297,19 @@ class _Child:
     def _failure(self, returncode: int) -> WorkFailed:
         if returncode == -signal.SIGXCPU:
             return TookTooLong(f"more than {self._cpu_s} s of a processor")
-        if returncode < 0 and -returncode not in _CRASHES:
-            return Interrupted(signal.Signals(-returncode).name)
+        if _was_killed(returncode):
+            return Interrupted(_ending(returncode))
         _log.warning("a confined process crashed", extra={"returncode": returncode, "said": list(self._said)})
-        return Crashed(signal.Signals(-returncode).name if returncode < 0 else f"exit code {returncode}")
+        return Crashed(_ending(returncode))
+
+
+def _was_killed(returncode: int) -> bool:
+    """Whether a child was ended from outside."""
+    return returncode < 0 and -returncode not in _CRASHES
+
+
+def _ending(returncode: int) -> str:
+    return signal.Signals(-returncode).name if returncode < 0 else f"exit code {returncode}"
 
 
 def _environment(bytes_fd: int, memory_bytes: int) -> dict[str, str]:

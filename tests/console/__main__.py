@@ -19,8 +19,8 @@ from PIL import Image, ImageOps
 from tests.support.node import node
 
 _ROOT = Path(__file__).resolve().parents[2]
-_CONSOLE = _ROOT / "gateway/console"
-_PLAYWRIGHT = _CONSOLE / "node_modules/@playwright/test/cli.js"
+CONSOLE = _ROOT / "gateway/console"
+PLAYWRIGHT = CONSOLE / "node_modules/@playwright/test/cli.js"
 # What people have on disk: (language, images of each ordinary code to train with, seed).
 _FOLDERS = (("zh", 18, 11), ("en", 14, 12))
 
@@ -58,8 +58,8 @@ def main() -> int:
             "CONSOLE_PASSWORD": started["consoleAccess"].rpartition(" ")[2],
             "CONSOLE_FOLDER": str(folder),
         }
-        command = [node(), str(_PLAYWRIGHT), "test", *sys.argv[1:]]
-        return subprocess.run(command, check=False, cwd=_CONSOLE, env=os.environ | announced).returncode
+        command = [node(), str(PLAYWRIGHT), "test", *sys.argv[1:]]
+        return subprocess.run(command, check=False, cwd=CONSOLE, env=os.environ | announced).returncode
     finally:
         _loupe("down", *stack)
         shutil.rmtree(folder, ignore_errors=True)

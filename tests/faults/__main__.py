@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.embedded.ports import SERVICE_PORTS
-from tests.faults import clocks, disks, disturbed, killing, network, scenario
+from tests.faults import clocks, disks, disturbed, killing, scenario
 from tests.faults.disturbances import (
     ClockStep,
     Disturbance,
@@ -35,6 +35,7 @@ from tests.faults.disturbances import (
     Restart,
     Suspension,
 )
+from tests.support import network
 
 NOT_DONE = 77
 """As other test programs exit that skip."""

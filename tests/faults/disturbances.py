@@ -10,10 +10,11 @@ from typing import ClassVar, Protocol
 import psutil
 
 from deploy.embedded import stack
-from tests.faults import evidence, network
+from tests.faults import evidence
 from tests.faults.clocks import Clock
 from tests.faults.disks import Disk
 from tests.faults.killing import processes
+from tests.support import network
 from tests.support.full_disk import filled
 
 

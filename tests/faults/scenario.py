@@ -4,6 +4,7 @@ One code, two sizes: `make faults` runs the large one, `make test` a small one.
 """
 
 import contextlib
+import json
 import os
 import time
 from collections import Counter
@@ -30,7 +31,7 @@ _SETTINGS = {
 }
 _ENDED = (task_pb2.TASK_STATE_COMPLETED, task_pb2.TASK_STATE_FAILED, task_pb2.TASK_STATE_RELEASED)
 _PROGRESS_DEADLINE_S = 300.0
-_BATCH = 4
+BATCH = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,8 +136,11 @@ def _release_once(loupe: Loupe, data_dir: Path, task: str) -> list[str]:
     return [f"released {task} to states {states} and versions {numbered}"]
 
 
-def submit(loupe: Loupe, image: str, name: str, number: int) -> str:
-    """The task's name; asked again under the same request id until somebody answers (W12)."""
+def submit(loupe: Loupe, image: str, name: str, number: int, iterations: int | None = None) -> str:
+    """The task's name; asked again under the same request id until somebody answers (W12).
+
+    `iterations`: others than those of the image.
+    """
     spec = task_pb2.TrainingSpec(
         model_name=name,
         algorithm_image_version=image,
@@ -147,6 +151,7 @@ def submit(loupe: Loupe, image: str, name: str, number: int) -> str:
             filter_resolution=True, augmentations=[task_pb2.AUGMENTATION_COLOUR, task_pb2.AUGMENTATION_FLIP]
         ),
         seed=number + 1,
+        training_params_json=json.dumps({"classification": {"max_iter": iterations}} if iterations else {}),
         acknowledge_missing_training_paths=True,
     )
     submitted = insisting(
@@ -231,7 +236,7 @@ def tiny_image(loupe: Loupe, iterations: int) -> str:
         {
             "classification": {
                 "base_lr": 0.01,
-                "batch_size": _BATCH,
+                "batch_size": BATCH,
                 "max_iter": iterations,
                 "weight_decay": 0.0001,
                 "momentum": 0.9,

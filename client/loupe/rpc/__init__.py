@@ -7,6 +7,9 @@ from contextlib import contextmanager
 # Before the first import of grpc. Its fork handlers crash in a child that a busy process forks to exec: a
 # segmentation fault in one of some ten starts. What we start never uses the channels of its parent.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
+# Names are looked up as all other programs do it. Of the addresses that /etc/hosts has for a name, gRPC's own
+# way takes one: one replica of a server gets all calls.
+os.environ.setdefault("GRPC_DNS_RESOLVER", "native")
 
 _VERBOSITY = "GRPC_VERBOSITY"
 

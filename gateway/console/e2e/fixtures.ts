@@ -3,7 +3,7 @@ import { expect, test as base, type Locator, type Page, type TestInfo } from "@p
 import axe from "axe-core";
 import { join } from "node:path";
 import { dictionaries, type Language, type Words } from "../src/i18n";
-import { CONSOLE_URL, FOLDER } from "./stack";
+import { CONSOLE_URL, FOLDER, STORE } from "./stack";
 
 export { expect };
 
@@ -12,6 +12,9 @@ export interface Options {
   /** What the browser may log as an error; anything else that it logs fails the test. */
   loggedErrors: RegExp | undefined;
 }
+
+/** A browser logs this of a page that comes without TLS from another machine. */
+const WITHOUT_TLS = /Cross-Origin-Opener-Policy header has been ignored, because the URL's origin was untrustworthy/;
 
 export const sessionFile = (language: Language) => join(FOLDER, `session-${language}.json`);
 
@@ -23,10 +26,10 @@ export const test = base.extend<Options & { person: Person }>({
   },
   page: async ({ page, loggedErrors }, use) => {
     const faults: string[] = [];
-    const hosts = ["127.0.0.1", new URL(CONSOLE_URL).hostname];
+    const hosts = ["127.0.0.1", new URL(CONSOLE_URL).hostname, STORE?.split(":")[0]];
     page.on("pageerror", ({ message }) => faults.push(`${page.url()} throws: ${message}`));
     page.on("console", (line) => {
-      if (line.type() === "error" && !loggedErrors?.test(line.text()))
+      if (line.type() === "error" && !loggedErrors?.test(line.text()) && !WITHOUT_TLS.test(line.text()))
         faults.push(`${page.url()} logs: ${line.text()} ${line.location().url}`);
     });
     page.on("request", (request) => {

@@ -84,6 +84,9 @@ test("a person looks at the report of an import", async ({ page, person, languag
 
   await test.step("it is found again from the data path", async () => {
     await page.goto(`/datasets/${dataset}/line-1`);
+    await page.locator(".tile").first().click();
+    await person.seePicture(".stage-canvas img");
+    await page.keyboard.press("Escape");
     await person.button(t.datasets.importReports).click();
     await expect(page.getByRole("row")).toHaveCount(2);
     await person.shoot(`import-reports-${person.language}`);

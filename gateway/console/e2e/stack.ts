@@ -7,6 +7,9 @@ function announced(variable: string): string {
 
 export const CONSOLE_URL = announced("CONSOLE_URL");
 
+/** host:port of the object store, where that is another machine than the console's. */
+export const STORE = process.env["CONSOLE_STORE"];
+
 /** The one-time password of `USER`; the first log-in replaces it by `NEW_PASSWORD`. */
 export const ONE_TIME_PASSWORD = announced("CONSOLE_PASSWORD");
 export const USER = "admin";

@@ -181,6 +181,18 @@ async def test_a_child_that_was_killed_between_orders_is_replaced() -> None:
         assert answer["sha256s"] == [hashlib.sha256(b"x").hexdigest()]
 
 
+async def test_a_child_that_is_killed_while_it_starts_is_replaced() -> None:
+    """The kernel takes decoders first where memory is short, and says nothing: the order is not lost."""
+    async with pool(children=1) as one:
+        working = asyncio.create_task(done(one, "digest", b"x"))
+        await eventually(children)
+        (first,) = children()
+        first.kill()
+        answer = await working
+        assert answer["pid"] != first.pid
+        assert answer["sha256s"] == [hashlib.sha256(b"x").hexdigest()]
+
+
 async def test_an_order_whose_children_are_killed_ends_by_name() -> None:
     """Tried once more, then told: an endless retry would keep a slot for ever."""
     async with pool(children=1) as one:
