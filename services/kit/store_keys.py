@@ -3,6 +3,7 @@
 Where keys come from a service, minio-py knows how to ask it; here is when, and what happens if it is away.
 """
 
+import configparser
 import enum
 import logging
 import re
@@ -108,6 +109,14 @@ class GivenKeys(StoreKeys):
     at_hand = retrieve
 
 
+def _in_file(file: str) -> Credentials:
+    """The keys of a profile; ValueError, which tells no line of the file."""
+    try:
+        return AWSConfigProvider(file).retrieve()
+    except configparser.Error:
+        raise ValueError(f"{file} is no credentials file of AWS") from None
+
+
 def aws_keys(environ: Mapping[str, str]) -> StoreKeys:
     """Keys from where AWS's own clients take them, by the variables that are set.
 
@@ -120,8 +129,7 @@ def aws_keys(environ: Mapping[str, str]) -> StoreKeys:
     elif environ.get(_FILE) and not environ.get(_IDENTITY):
         source, file = _FILE, environ[_FILE]
         try:
-            # Its parser reads the file by itself.
-            keys = GivenKeys(WatchedFile(Path(file), lambda _: AWSConfigProvider(file).retrieve()))
+            keys = GivenKeys(WatchedFile(Path(file), lambda _: _in_file(file)))
         except (OSError, ValueError) as error:
             raise ValueError(f"{_FILE}: {error}") from None
     else:

@@ -66,6 +66,9 @@ async def test_keys_in_a_file_are_replaced_without_a_restart(
         await store.put_bytes("a", b"x")
         link = store.presign_get("a", expires_s=60, content_type="image/png")
         assert await asyncio.to_thread(_read, link) == b"x"
+        # Half a file, as an editor leaves it: the keys before it stay in force.
+        file.write_text("aws_secret_access_key")
+        assert await store.exists("a")
 
 
 def _read(link: str) -> bytes:
@@ -339,5 +342,10 @@ def test_a_file_of_keys_that_is_no_use_is_refused_at_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    given = {"LOUPE_S3_ENDPOINT": "host:1", "LOUPE_S3_KEYS": "aws"}
     with pytest.raises(SettingsError, match=r"AWS_SHARED_CREDENTIALS_FILE: .*No such file"):
-        load(ObjectStoreSettings, {"LOUPE_S3_ENDPOINT": "host:1", "LOUPE_S3_KEYS": "aws"})
+        load(ObjectStoreSettings, given)
+    (tmp_path / "none").write_text("secret\n")
+    with pytest.raises(SettingsError, match="is no credentials file of AWS") as refused:
+        load(ObjectStoreSettings, given)
+    assert "secret" not in str(refused.value)
