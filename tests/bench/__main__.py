@@ -12,6 +12,7 @@ from itertools import takewhile
 BENCHES = (
     "admission",
     "backup",
+    "calibration",
     "console",
     "drilldown",
     "durability",
