@@ -5,9 +5,9 @@ interceptors: grpc.aio's interceptors come in four kinds, change the type of the
 leave streams without `cancel`. For every kind of call, `await`, `async for`, `read`, `write` and
 `done_writing` raise the LoupeError that the server sent.
 
-Retries: UNAVAILABLE, up to five attempts within the deadline, by gRPC itself. An attempt whose connection
-broke may have been carried out: RPCs that change something are idempotent by `request_id`, name or fencing
-token.
+Retries: UNAVAILABLE, and CANCELLED by the server, up to five attempts within the deadline, by gRPC itself. An
+attempt whose connection broke may have been carried out: RPCs that change something are idempotent by
+`request_id`, name or fencing token.
 """
 
 import ipaddress

@@ -37,7 +37,8 @@ _RETRIES = json.dumps(
                     "initialBackoff": "0.2s",
                     "maxBackoff": "2s",
                     "backoffMultiplier": 2,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
+                    # A server that ends cancels the calls for which it has no more patience.
+                    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
                 },
             }
         ]
@@ -77,7 +78,7 @@ def server_options(
 
 
 def channel_options(*, retries: bool = True) -> list[Option]:
-    """For a channel; `retries`: calls that end UNAVAILABLE are made again, up to five attempts."""
+    """For a channel; `retries`: calls that a server does not answer are made again, up to five attempts."""
     options: list[Option] = [
         *_BOTH,
         # The environment's proxy is for pip and npm: it cannot reach our servers and must not see tokens.

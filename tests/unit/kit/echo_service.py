@@ -92,6 +92,8 @@ class EchoServicer:
             raise KeyError("the password is 1234")
         if request.value == "surrogate":
             raise InvalidArgument("\ud800")
+        if request.value == "dropped once" and self.attempts == 1:
+            await context.abort(grpc.StatusCode.CANCELLED, "cancelling all calls")
         if request.value == "slow":
             await asyncio.sleep(30)
         if request.value == "wait":

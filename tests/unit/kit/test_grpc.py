@@ -406,6 +406,13 @@ async def _two_replicas(stack: contextlib.AsyncExitStack) -> tuple[list[Served],
     return replicas, ",".join(replica.address for replica in replicas)
 
 
+async def test_a_call_that_a_server_cancels_is_made_again(served: Served) -> None:
+    """A server that ends cancels calls for which it has no more patience: nobody has asked for that."""
+    async with connect(served.address, lambda: "admin") as channel:
+        assert (await EchoStub(channel).Say(Text(value="dropped once"))).value == "dropped once to admin"
+    assert served.servicer.attempts == 2
+
+
 async def test_calls_go_to_all_replicas() -> None:
     """A second replica takes its share; the calls of one that is gone go to the other, and come back."""
     async with contextlib.AsyncExitStack() as stack:
