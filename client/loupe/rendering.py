@@ -392,7 +392,6 @@ def report(value: report_pb2.Report) -> RenderableType:
         "macro": f"precision {share(overall, 'macro_precision')}, recall {share(overall, 'macro_recall')}, "
         f"F1 {share(overall, 'macro_f1')}",
         "IoU": _segmentation(value.segmentation) if value.HasField("segmentation") else "",
-        "calibration": _calibration(value.calibration) if value.HasField("calibration") else "",
         "to a human": f"{value.below_threshold_count} below confidence {value.confidence_threshold:g}"
         if value.confidence_threshold
         else "",
@@ -430,17 +429,6 @@ def report(value: report_pb2.Report) -> RenderableType:
 def _segmentation(value: report_pb2.Segmentation) -> str:
     defect, mean = share(value.defect, "value"), share(value, "mean_iou")
     return f"defect {defect}, mean over codes {mean}, of {value.sample_count} samples with masks"
-
-
-def _calibration(value: report_pb2.Calibration) -> str:
-    error, before = percent(value.error), share(value, "uncalibrated_error")
-    if not value.HasField("uncalibrated_error"):
-        return translated("error {error}", error=error)
-    return translated(
-        "error {error}; without calibration {before}",
-        error=error,
-        before=before,
-    )
 
 
 def threshold_curves(value: report_pb2.ThresholdCurves) -> Table:

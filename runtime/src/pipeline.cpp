@@ -243,7 +243,6 @@ void Pipeline::take_thresholds() {
     needs(model_.background.has_value(), settings_.classifier_caution, "classifier_caution");
     needs(segments(), settings_.segmentation_caution, "segmentation_caution");
     needs(special_.has_value(), settings_.special_distance, "special_distance");
-    if (!segments()) needs(false, settings_.region_steepness, "region_steepness");
     if (special_) special_->threshold = *settings_.special_distance;
     min_area_.assign(model_.codes.size(), -1);
     for (const auto& [code, least] : settings_.min_area_px) {
@@ -462,18 +461,14 @@ void Pipeline::decide(const Session& session, size_t place, size_t image, const 
         for (uint32_t i = 0; i < codes; ++i) {
             const double area = session.areas[place * (codes + 1) + i + 1], min_area = min_area_[i];
             if (min_area < 0 || !(area > min_area)) continue;
-            const double part = area / (area + min_area);
-            // Of equal parts the code that sorts last, as in the trainer.
-            if (!region || std::pair(part, model_.codes[i]) > std::pair(region->second, model_.codes[region->first])) {
-                region = {i, part};
+            const double confidence = area / (area + min_area);
+            // Of equal confidences the code that sorts last, as in the trainer.
+            if (!region ||
+                std::pair(confidence, model_.codes[i]) > std::pair(region->second, model_.codes[region->first])) {
+                region = {i, confidence};
             }
         }
-        if (region) {
-            const double area = session.areas[place * (codes + 1) + region->first + 1];
-            const double steepness = settings_.region_steepness.value_or(1);
-            region->second = 1 / (1 + std::pow(min_area_[region->first] / area, steepness));
-            found = region, prediction.way = CSOT_BY_REGION;
-        }
+        if (region) found = region, prediction.way = CSOT_BY_REGION;
     }
     if (found) {
         // The other scores share the rest, so that all scores add up to 1.

@@ -105,8 +105,6 @@ void store(Settings& settings, const Entry& entry) {
         settings.segmentation_caution = number(entry, -kAny, kAny);
     } else if (section == "thresholds" && key == "special_distance") {
         settings.special_distance = number(entry, -kAny, kAny);
-    } else if (section == "thresholds" && key == "region_steepness") {
-        settings.region_steepness = number(entry, 1e-9, kAny);
     } else if (section == "min_area_px") {
         settings.min_area_px.emplace_back(key, number(entry, 0, kAny));
     } else {

@@ -16,7 +16,6 @@ struct Settings {
     double confidence = 0;  // 0 to 1: below it a person should look
     // Required if the model has that part, refused if not; pipeline.cpp checks.
     std::optional<double> classifier_caution, segmentation_caution, special_distance;
-    std::optional<double> region_steepness;  // 1 in packages from before it; refused without a segmentation network
     std::vector<std::pair<std::string, double>> min_area_px;  // by code
 };
 

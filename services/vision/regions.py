@@ -2,20 +2,18 @@
 
 A region is a set of pixels of one code that touch, corners included. Least areas are calibrated on the
 validation split: of a special code where having it against not having it has the best F1; the one that all
-ordinary codes share where the whole model has the best macro F1, if it is better so than without. How far a
-region exceeds its least area becomes the confidence (calibration.py).
+ordinary codes share where the whole model has the best macro F1, if it is better so than without.
 
 H height, W width, N samples, C codes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from services.vision.calibration import fit_steepness
 from services.vision.special import best_threshold
 
 _TRIED = 1000
@@ -27,20 +25,12 @@ class RegionRule:
     """The least area, in pixels of the segmentation network's input, of each code that regions tell."""
 
     min_area_px: Mapping[str, float]
-    steepness: float = 1.0
-    """With which the confidence grows with the area. 1 without calibration, and in weights from before it."""
-
-    @property
-    def uncalibrated(self) -> "RegionRule":
-        """The rule with the confidences that it had without calibration."""
-        return replace(self, steepness=1.0)
 
     def decide(self, areas_px: Mapping[str, int]) -> tuple[str, float] | None:
         """The code that an image shows, with a confidence, given the largest region of each code.
 
         Of several the one that exceeds its least area by the greatest factor; None where none does. The
-        confidence is 1/(1 + (m/a)^k) of area a, least area m and steepness k: 0.5 where the region is just
-        large enough.
+        confidence is a/(a + m) of area a and least area m: 0.5 where the region is just large enough.
         """
         found = [
             (areas_px[code] / (areas_px[code] + least), code)
@@ -49,8 +39,8 @@ class RegionRule:
         ]
         if not found:
             return None
-        _, code = max(found)  # not of confidences: steep ones are soon all 1
-        return code, 1 / (1 + (self.min_area_px[code] / areas_px[code]) ** self.steepness)
+        confidence, code = max(found)
+        return code, confidence
 
 
 def largest_regions(labels_HW: NDArray[np.uint8]) -> dict[int, int]:
@@ -111,31 +101,6 @@ def calibrate_ordinary(
         if score > best and score[0] > alone[0] and score[1] >= alone[1]:
             best, best_area = score, float(area)
     return rule if best_area is None else RegionRule({**rule.min_area_px, **dict.fromkeys(known, best_area)})
-
-
-def calibrate_confidence(
-    rule: RegionRule,
-    areas_px: Sequence[Mapping[str, int]],
-    truth: Sequence[str],
-    shares: Sequence[Mapping[str, float]],
-) -> RegionRule:
-    """The rule with the steepness that makes its confidences likeliest, over those of N samples it decides.
-
-    `shares` has the confidence of the classifier in each of its codes, which predictions add.
-    """
-    decided = [
-        (code, areas[code] / rule.min_area_px[code], code == true_code, of_codes.get(code, 0.0))
-        for areas, true_code, of_codes in zip(areas_px, truth, shares, strict=True)
-        if (found := rule.decide(areas)) and (code := found[0])
-    ]
-    return replace(
-        rule,
-        steepness=fit_steepness(
-            np.log([factor for _, factor, _, _ in decided]),
-            np.array([right for _, _, right, _ in decided], np.bool_),
-            np.array([share for _, _, _, share in decided], np.float64),
-        ),
-    )
 
 
 def _decided(

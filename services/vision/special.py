@@ -6,7 +6,7 @@ et al., Free lunch for few-shot learning, 2021; docs/benchmarks/special.md). Eve
 special, has a mean; all share one within-code covariance, because a rare code has too few samples for one of
 its own, shrunk towards a multiple of the identity (Ledoit and Wolf, 2004). A sample is special when its
 squared Mahalanobis distance to the nearest special mean, less that to the nearest ordinary mean, lies under a
-threshold calibrated on the validation split; how far under it becomes the confidence (calibration.py).
+threshold calibrated on the validation split.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-
-from services.vision.calibration import fit_steepness
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
@@ -36,16 +34,9 @@ class SpecialRule:
     """Inverse of the shrunk shared covariance."""
     threshold: float
     scale: float
-    """Of the score around the threshold: turns it into a confidence."""
+    """Spread of the score around the threshold: turns it into a confidence."""
     power: float = 1.0
     """Of the features, before all else. 1 in weights that do not say."""
-    spread: float | None = None
-    """The scale before calibration, from the scores alone; None in weights from before it."""
-
-    @property
-    def uncalibrated(self) -> "SpecialRule":
-        """The rule with the confidences that it had without calibration."""
-        return self if self.spread is None else replace(self, scale=self.spread)
 
     def decide(self, features_NF: Floats) -> tuple[Ints, Floats]:
         """Per sample: index into `codes`, -1 where the softmax decides; and how surely it is special.
@@ -76,7 +67,6 @@ class SpecialRule:
             "threshold": self.threshold,
             "scale": self.scale,
             "power": self.power,
-            "spread": self.spread,
         }
 
     @classmethod
@@ -92,7 +82,6 @@ class SpecialRule:
             threshold=float(value["threshold"]),
             scale=float(value["scale"]),
             power=float(value.get("power", 1.0)),
-            spread=None if value.get("spread") is None else float(value["spread"]),
         )
 
 
@@ -139,17 +128,10 @@ def fit(  # noqa: PLR0913, PLR0917 - two sides of a split, and what the codes me
     # guess.
     unseen = [code for code in special if not (validation_codes_N == code).any()]
     borrowed = np.isin(train_codes_N, unseen)
-    special_NS, score_N = rule._scores(np.concatenate([validation_NF, train_NF[borrowed]]))  # noqa: SLF001 - its own module
-    code_N = np.concatenate([validation_codes_N, train_codes_N[borrowed]])
-    threshold = best_threshold(score_N, code_N >= num_of_classes)
-    decided_N = score_N < threshold
-    right_N = np.array(special)[special_NS.argmin(axis=1)] == code_N
-    return replace(
-        rule,
-        threshold=threshold,
-        scale=1 / fit_steepness((threshold - score_N)[decided_N], right_N[decided_N]),
-        spread=max(float(np.abs(score_N - threshold).mean()) / 3, 1e-6),
-    )
+    _, score_N = rule._scores(np.concatenate([validation_NF, train_NF[borrowed]]))  # noqa: SLF001 - its own module
+    is_special_N = np.concatenate([validation_codes_N, train_codes_N[borrowed]]) >= num_of_classes
+    threshold = best_threshold(score_N, is_special_N)
+    return replace(rule, threshold=threshold, scale=max(float(np.abs(score_N - threshold).mean()) / 3, 1e-6))
 
 
 def _raised(features_NF: Floats, power: float) -> Floats:

@@ -11,7 +11,6 @@ identity.
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,12 +108,6 @@ class Weights:
         return ResolutionRule(**{key: value for key, value in rule.items() if value is not None})
 
     @property
-    def temperature(self) -> float | None:
-        """By which the classifier's last layer was divided (E5); None in weights from before calibration."""
-        found = self.certificate.get("lineage", {}).get("temperature")
-        return None if found is None else _positive(found)
-
-    @property
     def windows(self) -> Windows | None:
         """How the network sees an image, if not whole."""
         background = self.certificate.get("background")
@@ -182,7 +175,6 @@ def save_weights(path: Path, weights: Weights) -> None:
         segmentation = {
             "network": weights.segmentation.network,
             "min_area_px": dict(weights.segmentation.regions.min_area_px),
-            "steepness": weights.segmentation.regions.steepness,
             "clean": list(weights.segmentation.clean),
             "caution": weights.segmentation.defect_threshold,
         }
@@ -243,10 +235,7 @@ def load_weights(path: Path) -> Weights:
             Segmentation(
                 segmentation["network"],
                 _below(tensors, _SEGMENTATION),
-                RegionRule(
-                    {code: float(least) for code, least in segmentation["min_area_px"].items()},
-                    _positive(segmentation.get("steepness", 1.0)),
-                ),
+                RegionRule({code: float(least) for code, least in segmentation["min_area_px"].items()}),
                 tuple(segmentation["clean"]),
                 float(segmentation["caution"]),
             )
@@ -258,7 +247,7 @@ def load_weights(path: Path) -> Weights:
         weights.classifier()
         weights.segmenter()
         # Raise where the certificate cannot be read.
-        weights.input_specification, weights.resolution, weights.windows, weights.temperature  # noqa: B018
+        weights.input_specification, weights.resolution, weights.windows  # noqa: B018
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BadWeights(
             FailureCode.WEIGHTS_NOT_CERTIFIED, f"the certificate in {path.name} cannot be read: {error!r}"
@@ -288,12 +277,6 @@ def _empty(build: Callable[[str, int], nn.Module], name: str, outputs: int) -> n
     with torch.device("meta"):
         network = build(name, outputs)
     return network.to_empty(device="cpu")
-
-
-def _positive(value: Any) -> float:  # noqa: ANN401 - JSON
-    if not 0 < float(value) < math.inf:
-        raise ValueError(f"{value} is not a positive number")
-    return float(value)
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ say; an image is then judged by the window with the most evidence of a defect.
 N images, D = detail, W windows an image, C channels (in logits: classes), F features.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -27,10 +27,6 @@ class Windows:
     """The class whose samples show no defect: what a window without one looks like, whatever its image."""
     defect_threshold: float = 0.0
     """The evidence a defect needs (see `operating_point`)."""
-
-    def at(self, temperature: float) -> "Windows":
-        """The same of a network whose logits are divided by the temperature."""
-        return replace(self, defect_threshold=self.defect_threshold / temperature)
 
     @property
     def count(self) -> int:

@@ -12,7 +12,6 @@ from itertools import takewhile
 BENCHES = (
     "admission",
     "backup",
-    "calibration",
     "console",
     "drilldown",
     "durability",

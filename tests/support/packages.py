@@ -14,7 +14,6 @@ import torch.nn.functional as F  # noqa: N812 - torch's custom
 from torch import Tensor, nn
 
 from services.input_specification import InputSpecification
-from services.vision.calibration import scaled
 from services.vision.networks import CLASSIFIERS
 from services.vision.regions import RegionRule
 from services.vision.segmenter import SEGMENTERS
@@ -107,32 +106,23 @@ def weights(
     segmenter: str | None = None,
     classifier: str = "Tiny",
     least_px: Mapping[str, float] | None = None,
-    steepness: float = 1.0,
-    temperature: float | None = None,
     **changes: Any,
 ) -> Weights:
-    """A model of CODES that nobody trained; `special` is the threshold of its special codes.
-
-    With a `temperature` the weights are calibrated as those of a training are.
-    """
+    """A model of CODES that nobody trained; `special` is the threshold of its special codes."""
     register()
     specification = InputSpecification(size, size, detail=detail, **changes)
     seen_by = Windows(detail, background=0, defect_threshold=0.3) if windows else None
-    lineage: dict[str, Any] = {"seed": 7, "manifests": ["a" * 64]}
+    certificate = certify(classifier, CODES, 3, specification, windows=seen_by, seed=7, manifests=["a" * 64])
     network = settled(CLASSIFIERS[classifier](3))
-    tensors = network.state_dict()
-    if temperature:
-        lineage["temperature"] = temperature
-        tensors = scaled(tensors, 1 / temperature)
-        seen_by = seen_by.at(temperature) if seen_by else None
-    certificate = certify(classifier, CODES, 3, specification, windows=seen_by, **lineage)
     segments = None
     if segmenter:
         its = SEGMENTERS[segmenter](len(CODES) + 1)
         settled(its) if segmenter != "MaskOfPixels" else its
-        segments = Segmentation(segmenter, its.state_dict(), RegionRule(least_px or {}, steepness), (), 0.05)
+        segments = Segmentation(segmenter, its.state_dict(), RegionRule(least_px or {}), (), 0.05)
     features = network.get_submodule("fc").in_features
-    return Weights(certificate, tensors, None if special is None else _special(features, special), segments)
+    return Weights(
+        certificate, network.state_dict(), None if special is None else _special(features, special), segments
+    )
 
 
 def _special(features: int, threshold: float) -> SpecialRule:

@@ -8,7 +8,6 @@ import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Schemas } from "../src/api/client";
-import { calibrationWords } from "../src/i18n/calibration";
 import { expect, named, test, type Person } from "./fixtures";
 import { FOLDER } from "./stack";
 
@@ -431,12 +430,6 @@ async function openReport(story: Story): Promise<void> {
   await page.getByRole("tab", { name: t.report.threshold }).click();
   await expect(page.getByRole("slider", { name: t.report.threshold })).toBeVisible();
   await shoot("report-threshold");
-  const calibration = calibrationWords[person.language];
-  await page.getByRole("tab", { name: calibration.title }).click();
-  await expect(page.locator(".reliability-bar").first()).toBeVisible();
-  await page.getByText(calibration.before, { exact: true }).click();
-  await expect(page.locator(".reliability-bar").first()).toBeVisible();
-  await shoot("report-calibration");
   await page.locator(".tile").first().click();
   await person.seePicture(".stage-canvas img");
   await shoot("misjudged");

@@ -89,25 +89,6 @@ DEFINITIONS = (
         *sentence("how sure the model is of its prediction, from 0 to 1."),
     ),
     Definition(
-        "calibration",
-        *sentence("calibration"),
-        *sentence(
-            "a confidence is calibrated where it is the share of predictions that are right: of those with "
-            "a confidence of 0.9, nine in ten. Numbers fitted on the validation split of the training see "
-            "to that, and change no prediction."
-        ),
-    ),
-    Definition(
-        "calibration_error",
-        *sentence("calibration error"),
-        *sentence(
-            "expected calibration error: the difference of accuracy and mean confidence in each of fifteen "
-            "equal intervals of confidence, weighted by their samples. Chance alone keeps it above 0 where "
-            "samples are few. Over the validation split, on which the numbers were fitted, it is a little "
-            "optimistic."
-        ),
-    ),
-    Definition(
         "to_human",
         *sentence("to a human"),
         *sentence(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from math import sqrt
 
-from services.evaluator.domain.report import ConfidenceBin, Counts, EvaluationReport, PixelCounts
+from services.evaluator.domain.report import EvaluationReport, PixelCounts
 
 DEFAULT_THRESHOLDS = (*(hundredth / 100 for hundredth in range(100)), 0.999)
 """The confidences of a good model are close to 1: a threshold of 1.00 would send almost all to a human."""
@@ -112,42 +112,6 @@ class Segmentation:
 
 
 @dataclass(frozen=True, slots=True)
-class ReliabilityBin:
-    """What came true of the confidences in [low, high); the last bin includes 1."""
-
-    low: float
-    high: float
-    samples: int
-    correct: int
-    accuracy: float | None
-    mean_confidence: float | None
-
-    @property
-    def weight(self) -> float:
-        """How much it proves, from 0.3 to 1 at 30 samples."""
-        return min(1.0, 0.3 + 0.7 * self.samples / 30)
-
-
-@dataclass(frozen=True, slots=True)
-class Reliability:
-    """Confidences beside what came true."""
-
-    error: float
-    """Expected calibration error."""
-    bins: tuple[ReliabilityBin, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """How well the confidences of a report are calibrated (E5)."""
-
-    samples: int
-    after: Reliability
-    before: Reliability | None
-    """Without calibration; None where it is not known."""
-
-
-@dataclass(frozen=True, slots=True)
 class MeasuredReport:
     """A report and its figures. Figures are computed when a report is read; only counts are stored."""
 
@@ -155,8 +119,6 @@ class MeasuredReport:
     metrics: Metrics
     segmentation: Segmentation | None
     """None where no sample has a true mask."""
-    calibration: Calibration | None
-    """None without a judged sample, and of reports from before confidences were counted."""
 
     @classmethod
     def of(cls, report: EvaluationReport) -> "MeasuredReport":
@@ -169,7 +131,6 @@ class MeasuredReport:
             report,
             measure_counts(rows, codes),
             measure_pixels(counts.pixels) if counts.pixel_sample_count else None,
-            measure_calibration(counts),
         )
 
 
@@ -241,34 +202,6 @@ def measure_pixels(counts: Sequence[PixelCounts]) -> Segmentation:
     return Segmentation(
         defect, tuple(per_code), _mean([pixels.iou for pixels in per_code if pixels.iou is not None])
     )
-
-
-def measure_calibration(counts: Counts) -> Calibration | None:
-    """The figures of the confidences; None where none was counted."""
-    after = _reliability(counts.confidence_bins)
-    if after is None:
-        return None
-    samples = sum(counted.samples for counted in counts.confidence_bins)
-    return Calibration(samples, after, _reliability(counts.uncalibrated_bins))
-
-
-def _reliability(counted: Sequence[ConfidenceBin]) -> Reliability | None:
-    """Of bins of equal width. Source: Guo et al., On calibration of modern neural networks, 2017."""
-    samples = sum(its.samples for its in counted)
-    if not samples:
-        return None
-    bins = tuple(
-        ReliabilityBin(
-            number / len(counted),
-            (number + 1) / len(counted),
-            its.samples,
-            its.correct,
-            _share(its.correct, its.samples),
-            its.confidence / its.samples if its.samples else None,
-        )
-        for number, its in enumerate(counted)
-    )
-    return Reliability(sum(abs(its.correct - its.confidence) for its in counted) / samples, bins)
 
 
 def _points(

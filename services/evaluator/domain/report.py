@@ -88,8 +88,6 @@ class SampleResult:
     """Of ANY_DEFECT, then of the codes in either mask; empty where the true mask is not known."""
     perceptual_hash: bytes = b""
     """PERCEPTUAL_HASH_BYTES long; empty where the picture was not decoded."""
-    uncalibrated_confidence: float | None = None
-    """What `confidence` would be without calibration; counted, not stored (E5). None: not known."""
 
     @property
     def rank(self) -> float:
@@ -219,20 +217,6 @@ class ReportHeader:
         return not self.code_list or len(set(self.code_list)) != len(self.code_list)
 
 
-CONFIDENCE_BINS = 15
-"""Intervals of [0, 1], all of one width; a confidence on a border is in the upper one."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConfidenceBin:
-    """The judged samples whose confidence lies in one interval (E5)."""
-
-    samples: int = 0
-    correct: int = 0
-    confidence: float = 0.0
-    """Summed over the samples."""
-
-
 @dataclass(frozen=True, slots=True)
 class Counts:
     """The counts that all figures of a report follow from; codes in the order of `code_list`."""
@@ -247,10 +231,6 @@ class Counts:
     """Of ANY_DEFECT, then of every code."""
     pixel_sample_count: int
     """Samples whose true mask is known."""
-    confidence_bins: tuple[ConfidenceBin, ...] = ()
-    """CONFIDENCE_BINS of them; empty in reports from before they were counted."""
-    uncalibrated_bins: tuple[ConfidenceBin, ...] = ()
-    """The same of confidences without calibration; empty where they are not known of every sample."""
 
 
 @dataclass(frozen=True, slots=True)

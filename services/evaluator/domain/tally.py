@@ -8,9 +8,7 @@ from loupe.translation import Sentence
 from services.evaluator.domain.errors import ReportInvalid
 from services.evaluator.domain.report import (
     ANY_DEFECT,
-    CONFIDENCE_BINS,
     PERCEPTUAL_HASH_BYTES,
-    ConfidenceBin,
     Counts,
     PixelCounts,
     SampleResult,
@@ -31,8 +29,6 @@ class Tally:
     _below_threshold: int = 0
     _pixels: dict[str, tuple[int, int, int]] = field(init=False)
     _pixel_sample_count: int = 0
-    _bins: list[ConfidenceBin] = field(init=False)
-    _uncalibrated_bins: list[ConfidenceBin] | None = field(init=False)
 
     def __post_init__(self) -> None:
         """Start with all counts at 0."""
@@ -40,8 +36,6 @@ class Tally:
         self._index = {code: index for index, code in enumerate(self.code_list)}
         self._confusion = [0] * len(self.code_list) ** 2
         self._nonconforming = [0] * len(self.code_list)
-        self._bins = [ConfidenceBin()] * CONFIDENCE_BINS
-        self._uncalibrated_bins = [ConfidenceBin()] * CONFIDENCE_BINS
 
     def add(self, result: SampleResult) -> None:
         """Count one sample; ReportInvalid if it contradicts itself or names a code outside `code_list`."""
@@ -63,21 +57,11 @@ class Tally:
             raise _invalid(
                 result, f"{result.verdict.name} contradicts {result.true_code} → {result.predicted_code}"
             )
-        self._add_confidence(result, correct=true == predicted)
+        if not 0.0 <= result.confidence <= 1.0:
+            raise _invalid(result, f"confidence {result.confidence} is not in [0, 1]")
         self._confusion[true * len(self.code_list) + predicted] += 1
-        self._add_pixels(result)
-
-    def _add_confidence(self, result: SampleResult, *, correct: bool) -> None:
-        before = result.uncalibrated_confidence
-        for name, value in (("confidence", result.confidence), ("uncalibrated_confidence", before)):
-            if value is not None and not 0.0 <= value <= 1.0:
-                raise _invalid(result, f"{name} {value} is not in [0, 1]")
         self._below_threshold += result.confidence < self.confidence_threshold
-        _count(self._bins, result.confidence, correct=correct)
-        if before is None:
-            self._uncalibrated_bins = None
-        elif self._uncalibrated_bins is not None:
-            _count(self._uncalibrated_bins, before, correct=correct)
+        self._add_pixels(result)
 
     def _add_pixels(self, result: SampleResult) -> None:
         if not result.pixels:
@@ -111,15 +95,7 @@ class Tally:
             below_threshold_count=self._below_threshold,
             pixels=tuple(PixelCounts(code, *summed) for code, summed in self._pixels.items()),
             pixel_sample_count=self._pixel_sample_count,
-            confidence_bins=tuple(self._bins),
-            uncalibrated_bins=tuple(self._uncalibrated_bins or ()),
         )
-
-
-def _count(bins: list[ConfidenceBin], confidence: float, *, correct: bool) -> None:
-    number = min(int(confidence * CONFIDENCE_BINS), CONFIDENCE_BINS - 1)
-    before = bins[number]
-    bins[number] = ConfidenceBin(before.samples + 1, before.correct + correct, before.confidence + confidence)
 
 
 def _invalid(result: SampleResult, fault: str) -> ReportInvalid:

@@ -13,7 +13,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from services.evaluator.domain.listing import ReportFilter, ReportKey
 from services.evaluator.domain.report import (
     ANY_DEFECT,
-    ConfidenceBin,
     Counts,
     EvaluationReport,
     ReportHeader,
@@ -266,19 +265,7 @@ def _counts(counts: Counts) -> dict[str, Any]:
         "below_threshold_count": counts.below_threshold_count,
         "pixel_counts": pixel_counts(counts.pixels),
         "pixel_sample_count": counts.pixel_sample_count,
-        "confidence_bins": _bins(counts.confidence_bins),
-        "uncalibrated_bins": _bins(counts.uncalibrated_bins),
     }
-
-
-def _bins(bins: Sequence[ConfidenceBin]) -> list[list[float]] | None:
-    return [[its.samples, its.correct, its.confidence] for its in bins] or None
-
-
-def _to_bins(rows: Sequence[Sequence[float]] | None) -> tuple[ConfidenceBin, ...]:
-    return tuple(
-        ConfidenceBin(int(samples), int(correct), confidence) for samples, correct, confidence in rows or ()
-    )
 
 
 def _to_report(row: sa.Row[Any]) -> EvaluationReport:
@@ -310,7 +297,5 @@ def _to_report(row: sa.Row[Any]) -> EvaluationReport:
             below_threshold_count=row.below_threshold_count,
             pixels=pixels_of((ANY_DEFECT, *row.code_list), row.pixel_counts),
             pixel_sample_count=row.pixel_sample_count,
-            confidence_bins=_to_bins(row.confidence_bins),
-            uncalibrated_bins=_to_bins(row.uncalibrated_bins),
         ),
     )

@@ -31,9 +31,6 @@ report_table = sa.Table(
     sa.Column("question_bank", sa.Text),
     sa.Column("excluded_sample_count", sa.BigInteger),
     sa.Column("looks", JSONB(none_as_null=True)),
-    # Samples, correct ones and the sum of confidences, of each bin. NULL: not counted.
-    sa.Column("confidence_bins", ARRAY(sa.Double, dimensions=2)),
-    sa.Column("uncalibrated_bins", ARRAY(sa.Double, dimensions=2)),
     # NULL: the overlap was not measured.
     sa.Column("overlap_sample_count", sa.BigInteger),
     sa.Column("overlap_trained_sample_count", sa.BigInteger),

@@ -109,14 +109,12 @@ class ReportPage:
             counts=self.measured.report.counts,
             metrics=self.measured.metrics,
             segmentation=self.measured.segmentation,
-            calibration=self.measured.calibration,
             validation=self.measured.report.header.kind is ReportKind.VALIDATION,
             width=WIDTH,
             height=HEIGHT,
             whole=Interval(0.0, 1.0),
             share_axis=Axis(*sentence("share that goes to a human"), in_percent=True),
             threshold_axis=Axis(*sentence("confidence threshold"), in_percent=False),
-            confidence_axis=Axis(*sentence("confidence"), in_percent=True),
         )
 
     @property

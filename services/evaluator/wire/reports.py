@@ -14,12 +14,10 @@ from services.evaluator.domain.errors import FilterInvalid, ReportInvalid
 from services.evaluator.domain.listing import ReportFilter
 from services.evaluator.domain.metrics import (
     DEFAULT_THRESHOLDS,
-    Calibration,
     CodeMetrics,
     Interval,
     MeasuredReport,
     Metrics,
-    ReliabilityBin,
     Segmentation,
     ThresholdPoint,
     ThresholdView,
@@ -119,7 +117,6 @@ def report(measured: MeasuredReport, *, defined: bool = True) -> report_pb2.Repo
         excluded_sample_count=header.excluded_sample_count,
         looks=look_messages.to_message(header.looks),
         training_task=header.training_task,
-        calibration=_calibration(measured.calibration),
     )
     message.create_time.FromDatetime(value.create_time)
     return message
@@ -154,32 +151,6 @@ def _iou(value: PixelCounts) -> report_pb2.IntersectionOverUnion:
     return report_pb2.IntersectionOverUnion(
         value=value.iou, intersection=value.intersection, truth=value.truth, predicted=value.predicted
     )
-
-
-def _calibration(value: Calibration | None) -> report_pb2.Calibration | None:
-    if value is None:
-        return None
-    return report_pb2.Calibration(
-        sample_count=value.samples,
-        error=value.after.error,
-        uncalibrated_error=value.before.error if value.before else None,
-        bins=_bins(value.after.bins),
-        uncalibrated_bins=_bins(value.before.bins if value.before else ()),
-    )
-
-
-def _bins(bins: Sequence[ReliabilityBin]) -> list[report_pb2.ConfidenceBin]:
-    return [
-        report_pb2.ConfidenceBin(
-            low=its.low,
-            high=its.high,
-            sample_count=its.samples,
-            correct_count=its.correct,
-            accuracy=its.accuracy,
-            mean_confidence=its.mean_confidence,
-        )
-        for its in bins
-    ]
 
 
 def threshold_curves(view: ThresholdView, codes: Sequence[str]) -> report_pb2.ThresholdCurves:

@@ -66,9 +66,6 @@ def result_from(message: report_pb2.SampleResult) -> SampleResult:
             for pixels in message.pixels
         ),
         perceptual_hash=message.perceptual_hash,
-        uncalibrated_confidence=message.uncalibrated_confidence
-        if message.HasField("uncalibrated_confidence")
-        else None,
     )
 
 

@@ -290,8 +290,6 @@ def sample_result(found: Prediction | NotPredicted, data_paths: Mapping[str, str
     result.verdict = report_pb2.VERDICT_CORRECT if right else report_pb2.VERDICT_MISJUDGED
     result.predicted_code = found.predicted
     result.confidence = found.confidence
-    if found.uncalibrated_confidence is not None:
-        result.uncalibrated_confidence = found.uncalibrated_confidence
     result.top.extend(report_pb2.CodeScore(code=code, score=score) for code, score in found.top)
     result.decided_by = _DECIDED_BY[found.decided_by]
     result.perceptual_hash = found.perceptual_hash

@@ -16,12 +16,11 @@ from torch import Tensor, nn
 from services.looks import look_interval
 from services.trainer.training.augment import augment
 from services.trainer.training.batches import Batch, Batches, logit_shift
-from services.trainer.training.learner import Judged, shown_whole
+from services.trainer.training.learner import shown_whole
 from services.trainer.training.monitoring import Channel, emit_log
 from services.trainer.training.preparing import Prepared
 from services.trainer.training.processes import Group
 from services.trainer.training.recipe import TrainingRecipe
-from services.vision.calibration import fit_temperature, scaled
 from services.vision.faults import BadOrder
 from services.vision.inference import outputs
 from services.vision.networks import build_classifier, lay_out, normalise, place, to_input
@@ -54,8 +53,7 @@ class Classification:
         shift_C = logit_shift(prepared.train_classes, self._balance, prepared.occurs)
         self._shift_C = torch.from_numpy(shift_C).to(group.device)
         self._windows = view.windows
-        self._judged_NC: Tensor | None = None
-        """Logits of the validation side at the last look; after a training, at its end."""
+        self._looked = False
 
     def described(self) -> str:
         """Samples, and windows where there are any."""
@@ -98,6 +96,7 @@ class Classification:
 
     def score(self) -> float:
         """Accuracy: the share of samples whose greatest logit is their class; each process judges a part."""
+        self._looked = True
         validation = self._prepared.validation
         _, part_NC = self._outputs(validation[self._group.part(len(validation))])
         logits_NC = self._group.joined(part_NC, len(validation))
@@ -107,24 +106,15 @@ class Classification:
             )
             self._windows = replace(self._windows, defect_threshold=defect_threshold)
             logits_NC[:, self._windows.background] = defect_threshold
-        self._judged_NC = logits_NC
         right_N = logits_NC.argmax(1).numpy() == self._prepared.validation_classes
         return float(right_N.mean()) if len(right_N) else float("nan")
 
     @property
     def windows(self) -> Windows | None:
         """With the defect_threshold found at the last look: after a training, at its end."""
-        if self._windows and self._judged_NC is None:
+        if self._windows and not self._looked:
             self.score()  # resumed behind its last iteration
         return self._windows
-
-    @property
-    def temperature(self) -> float:
-        """By which to divide the logits, so that confidences on the validation side are calibrated (E5)."""
-        if self._judged_NC is None:
-            self.score()  # resumed behind its last iteration
-        assert self._judged_NC is not None  # noqa: S101 - see score
-        return fit_temperature(self._judged_NC.double().numpy(), self._prepared.validation_classes)
 
     def special_rule(self, channel: Channel, known: Collection[str] = ()) -> SpecialRule | None:
         """Feature statistics of the special codes, S2, but those `known` by another way.
@@ -155,21 +145,20 @@ class Classification:
             emit_log(channel, self.name, text)
         return rule
 
-    def judged(self, samples: Sequence[Sample], special: SpecialRule | None, temperature: float) -> Judged:
-        """What it says of each sample: its most probable class, or a special code by S2."""
+    def predicted_codes(self, samples: Sequence[Sample], special: SpecialRule | None) -> list[str]:
+        """The code of each sample: its most probable class, or a special code by S2."""
         features_NF, logits_NC = self._outputs(samples)
         if self.windows:
             logits_NC[:, self.windows.background] = self.windows.defect_threshold
         code_N = logits_NC.argmax(1).numpy()
         codes = [self._recipe.codes[code] for code in code_N.tolist()]
-        shares_NC = (logits_NC.double() / temperature).softmax(1).tolist()
         if special:
             special_N, _ = special.decide(features_NF.double().numpy())
             codes = [
                 special.codes[number] if number >= 0 else code
                 for number, code in zip(special_N.tolist(), codes, strict=True)
             ]
-        return Judged(codes, [dict(zip(self._recipe.class_codes, row, strict=True)) for row in shares_NC])
+        return codes
 
     def _features(self, samples: Sequence[Sample]) -> NDArray[np.float64]:
         features_NF, _ = self._outputs(samples, torch.float64)
@@ -205,9 +194,9 @@ def initial_network(recipe: TrainingRecipe, device: torch.device, parent: Weight
         if parent.certificate["network"] != recipe.network:
             raise BadOrder(f"warm start: the parent is a {parent.certificate['network']}")
         same_classes = parent.codes[: parent.num_of_classes] == recipe.class_codes
-        # As they were trained, not as they were calibrated: the loss goes on where it ended.
-        tensors = scaled(parent.tensors, parent.temperature or 1.0)
-        inherited = {name: t for name, t in tensors.items() if same_classes or not name.startswith("fc.")}
+        inherited = {
+            name: t for name, t in parent.tensors.items() if same_classes or not name.startswith("fc.")
+        }
         network.load_state_dict(inherited, strict=same_classes)
     return place(network, recipe.input_specification, device)
 

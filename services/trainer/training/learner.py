@@ -1,7 +1,5 @@
 """What the networks of a task have in common while they are trained."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -45,15 +43,6 @@ class Learner(Protocol):
     def validation_interval(self) -> int:
         """Iterations between two scores."""
         ...
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What the classifier says of samples, before regions do."""
-
-    codes: Sequence[str]
-    shares: Sequence[Mapping[str, float]]
-    """Of each sample, the softmax's confidence in each of its classes."""
 
 
 def shown_whole(batch: Batch, recipe: TrainingRecipe) -> tuple[Tensor, Tensor] | None:

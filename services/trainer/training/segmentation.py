@@ -17,7 +17,7 @@ from services.failure_codes import FailureCode
 from services.looks import SEGMENTATION_WINDOWS, look_interval
 from services.trainer.training.augment import augment, augment_labels
 from services.trainer.training.batches import Batch, Batches, cut_window
-from services.trainer.training.learner import Judged, shown_whole
+from services.trainer.training.learner import shown_whole
 from services.trainer.training.preparing import Prepared
 from services.trainer.training.processes import Group
 from services.trainer.training.recipe import TrainingRecipe
@@ -27,13 +27,7 @@ from services.vision.networks import lay_out, normalise, place, to_input
 from services.vision.pack import Pack
 from services.vision.pixel_labels import PixelLabels
 from services.vision.preprocessing import magnified
-from services.vision.regions import (
-    RegionRule,
-    calibrate,
-    calibrate_confidence,
-    calibrate_ordinary,
-    largest_regions,
-)
+from services.vision.regions import RegionRule, calibrate, calibrate_ordinary, largest_regions
 from services.vision.samples import UNKNOWN, Sample
 from services.vision.segmenter import SEGMENTER, build_segmenter
 from services.vision.weights import Segmentation as TrainedSegmentation
@@ -214,19 +208,19 @@ class Segmentation:
         """Special codes that a mask of the training side marks: what S1 can decide."""
         return [code for code in self._known if code not in self._recipe.class_codes]
 
-    def trained(self, classified: Callable[[Sequence[Sample]], Judged]) -> TrainedSegmentation:
-        """For the weights; `classified` is what the classifier says of samples."""
+    def trained(self, predicted_codes: Callable[[Sequence[Sample]], Sequence[str]]) -> TrainedSegmentation:
+        """For the weights; `predicted_codes` gives the codes of samples that no region decides."""
         if np.isnan(self._defect_threshold):
             self.score()  # resumed behind its last iteration
         return TrainedSegmentation(
             SEGMENTER,
             self.network.state_dict(),
-            self._region_rule(classified),
+            self._region_rule(predicted_codes),
             self._clean,
             self._defect_threshold,
         )
 
-    def _region_rule(self, classified: Callable[[Sequence[Sample]], Judged]) -> RegionRule:
+    def _region_rule(self, predicted_codes: Callable[[Sequence[Sample]], Sequence[str]]) -> RegionRule:
         """Calibrated on the validation side: special codes (S1), then ordinary ones as far as it helps.
 
         A special code without a sample there is calibrated on its training samples: optimistic, but better
@@ -244,15 +238,13 @@ class Segmentation:
         ]
         truth = [sample.code for sample in judges]
         count = len(validation)
-        by_classifier = classified(validation)
-        rule = calibrate_ordinary(
+        return calibrate_ordinary(
             calibrate(areas, truth, special),
             areas[:count],
             truth[:count],
-            by_classifier.codes,
+            predicted_codes(validation),
             [code for code in self._known if code not in special],
         )
-        return calibrate_confidence(rule, areas[:count], truth[:count], by_classifier.shares)
 
     @property
     def _known(self) -> list[str]:

@@ -31,7 +31,6 @@ from services.trainer.training.preparing import Prepared, prepare
 from services.trainer.training.processes import Group, alone
 from services.trainer.training.recipe import TrainingRecipe
 from services.trainer.training.segmentation import Segmentation
-from services.vision.calibration import scaled
 from services.vision.pack import PackCache
 from services.vision.samples import ObjectReader, read_verified
 from services.vision.weights import Weights, certify, load_weights, save_weights
@@ -70,23 +69,12 @@ def run(  # noqa: PLR0913, PLR0917 - an order, and everything that it meets
     reporters, looked = _train_all(
         learners, recipe, _resume(work, objects, folder, digest, channel), digest, folder, channel, group
     )
-    # Every process of the group computes them.
-    windows, temperature = classification.windows, classification.temperature
+    windows = classification.windows  # every process of the group computes them
     if not group.leads:
         return
     looks = TrainingLooks(**looked)
     weights_path = _save_weights(
-        recipe,
-        work,
-        prepared,
-        classification,
-        segmentation,
-        windows,
-        temperature,
-        looks,
-        folder,
-        channel,
-        group,
+        recipe, work, prepared, classification, segmentation, windows, looks, folder, channel, group
     )
     reporter = reporters[classification.name]
     finished = event_pb2.TrainingFinished(
@@ -109,24 +97,19 @@ def _save_weights(  # noqa: PLR0913, PLR0917 - what the weights' certificate and
     classification: Classification,
     segmentation: Segmentation | None,
     windows: Windows | None,
-    temperature: float,
     looks: TrainingLooks,
     folder: Path,
     channel: Channel,
     group: Group,
 ) -> Path:
-    """Writes the trained networks with their certificate and the rules of special and ordinary codes.
-
-    The classifier's last layer is divided by the temperature (E5).
-    """
+    """Writes the trained networks with their certificate and the rules of special and ordinary codes."""
     special = classification.special_rule(channel, segmentation.known_special if segmentation else ())
     certificate = certify(
         recipe.network,
         recipe.codes,
         recipe.num_of_classes,
         recipe.input_specification,
-        windows=windows.at(temperature) if windows else None,
-        temperature=temperature,
+        windows=windows,
         recipe=recipe.to_json(),
         manifests=[manifest.sha256 for manifest in work.manifests],
         split_sha256=prepared.split_sha256,
@@ -139,18 +122,14 @@ def _save_weights(  # noqa: PLR0913, PLR0917 - what the weights' certificate and
         looks=looks.to_json(),
         order=dict(sorted(work.origin.items())),
     )
-    emit_log(channel, classification.name, f"confidences calibrated: temperature {temperature:.3f}")
     weights_path = folder / "weights.safetensors"
     segments = None
     if segmentation:
-        segments = segmentation.trained(
-            partial(classification.judged, special=special, temperature=temperature)
-        )
+        segments = segmentation.trained(partial(classification.predicted_codes, special=special))
         areas = ", ".join(f"{code} > {least:g} px" for code, least in segments.regions.min_area_px.items())
         text = f"codes decided by regions: {areas or 'none, the classifier alone is better'}"
         emit_log(channel, segmentation.name, text)
-    tensors = scaled(classification.network.state_dict(), 1 / temperature)
-    save_weights(weights_path, Weights(certificate, tensors, special, segments))
+    save_weights(weights_path, Weights(certificate, classification.network.state_dict(), special, segments))
     return weights_path
 
 

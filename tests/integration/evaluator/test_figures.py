@@ -9,7 +9,6 @@ from html.parser import HTMLParser
 import cv2
 import numpy as np
 import pytest
-import sqlalchemy as sa
 from google.protobuf import json_format
 from loupe.errors import InvalidArgument, NotFound
 from loupe.evaluator.v1 import report_pb2, report_service_pb2
@@ -45,53 +44,6 @@ async def test_iou_is_of_all_pixels_and_absent_where_none_are_known(reports: Rep
     assert not report.codes[2].iou.HasField("value")
     assert report.segmentation.mean_iou == pytest.approx(30 / 220)
     assert await reports.stub.GetReport(report_service_pb2.GetReportRequest(name=report.name)) == report
-
-
-async def test_e5_a_report_says_how_often_predictions_are_right(reports: ReportServiceUnderTest) -> None:
-    """With calibration and without; by the same fifteen bins wherever the report is read."""
-    report = await reports.create(
-        [
-            sample(1, A, A, 0.9, uncalibrated_confidence=0.99),
-            sample(2, A, B, 0.9, uncalibrated_confidence=0.99),
-            sample(3, B, B, 0.5, uncalibrated_confidence=0.99),
-            sample(4, B, A, 0.5, uncalibrated_confidence=1.0),
-            set_aside(5, A),
-        ]
-    )
-    found = report.calibration
-    assert found.sample_count == 4
-    # By hand: |0.5 - 0.9| · 2/4 + |0.5 - 0.5| · 2/4, and |0.5 - 3.97/4|.
-    assert found.error == pytest.approx(0.2)
-    assert found.uncalibrated_error == pytest.approx(3.97 / 4 - 0.5)
-    assert (len(found.bins), len(found.uncalibrated_bins)) == (15, 15)
-    full = [its for its in found.bins if its.sample_count]
-    assert [(its.sample_count, its.correct_count, its.accuracy) for its in full] == [(2, 1, 0.5), (2, 1, 0.5)]
-    assert [its.mean_confidence for its in full] == pytest.approx([0.5, 0.9])
-    assert not found.bins[0].HasField("accuracy")
-    assert await reports.stub.GetReport(report_service_pb2.GetReportRequest(name=report.name)) == report
-    _, data = await exported(reports, report.name, report_service_pb2.REPORT_FORMAT_JSON)
-    assert json.loads(data)["report"]["calibration"]["error"] == pytest.approx(0.2)
-    _, data = await exported(reports, report.name, report_service_pb2.REPORT_FORMAT_HTML)
-    text = "".join(Page(data.decode()).texts)
-    assert (
-        "Calibration error: 49.3\N{NO-BREAK SPACE}% without calibration, 20.0\N{NO-BREAK SPACE}% with it."
-        in text
-    )
-    assert "校准误差：校准前 49.3\N{NO-BREAK SPACE}%，校准后 20.0\N{NO-BREAK SPACE}%。" in text
-
-
-async def test_e5_what_was_not_counted_is_absent(reports: ReportServiceUnderTest) -> None:
-    """Weights from before calibration, reports from before it, and reports without a judged sample."""
-    of_before = await reports.create([sample(1, A, A, 0.9)])
-    assert of_before.calibration.error == pytest.approx(0.1)
-    assert not of_before.calibration.HasField("uncalibrated_error")
-    assert not of_before.calibration.uncalibrated_bins
-    unjudged = await reports.create([set_aside(1, A)], job="jobs/2")
-    assert not unjudged.HasField("calibration")
-    async with reports.database.sessions.begin() as session:
-        await session.execute(sa.text("UPDATE report SET confidence_bins = NULL, uncalibrated_bins = NULL"))
-    old = await reports.stub.GetReport(report_service_pb2.GetReportRequest(name=of_before.name))
-    assert not old.HasField("calibration")
 
 
 async def test_definitions_come_with_the_report(reports: ReportServiceUnderTest) -> None:

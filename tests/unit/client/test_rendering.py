@@ -219,16 +219,6 @@ def test_a_report_shows_its_numbers_and_says_what_they_mean() -> None:
     assert matrix.split() == ["TTMUD", "1", "3", "·"]
 
 
-def test_e5_a_report_says_how_well_its_confidences_are_calibrated() -> None:
-    """Absent, not 0, where it is not known: in reports from before, and with weights from before."""
-    found = report_pb2.Report(name="reports/1", kind=report_pb2.REPORT_KIND_VALIDATION)
-    assert "calibration" not in _text(report(found))
-    found.calibration.CopyFrom(report_pb2.Calibration(sample_count=80, error=0.0214))
-    assert "calibration  error 2.1 %" in [line.rstrip() for line in _text(report(found)).splitlines()]
-    found.calibration.uncalibrated_error = 0.063
-    assert "error 2.1 %; without calibration 6.3 %" in _text(report(found))
-
-
 def test_a_report_with_masks_shows_iou() -> None:
     """E1: overall and per code; a code in no mask has none."""
     value = report_pb2.Report(

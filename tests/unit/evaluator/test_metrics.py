@@ -15,14 +15,12 @@ from sklearn import metrics as reference
 from services.evaluator.domain.metrics import (
     ConfidenceCount,
     Metrics,
-    measure_calibration,
     measure_counts,
     measure_pixels,
     measure_thresholds,
     wilson,
 )
-from services.evaluator.domain.report import ANY_DEFECT, Counts, PixelCounts, SampleResult, Verdict
-from services.evaluator.domain.tally import Tally
+from services.evaluator.domain.report import ANY_DEFECT, PixelCounts
 from services.vision.networks import _torchvision_models
 from services.vision.pixel_labels import Agreement, agreement
 
@@ -34,45 +32,6 @@ CODES = ["A", "B", "C", "D"]
 pairs = st.lists(st.tuples(st.sampled_from(CODES), st.sampled_from(CODES)), max_size=60)
 masks = arrays(np.uint8, (5, 7), elements=st.integers(0, len(CODES)))
 EMPTY, FULL = np.zeros((5, 7), np.uint8), np.full((5, 7), 2, np.uint8)
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.booleans()), min_size=1, max_size=80))
-def test_e5_the_calibration_error_is_that_of_guo_et_al(rows):
-    """Each bin's difference of accuracy and mean confidence, weighted by its share of the samples."""
-    tally = Tally(("A", "B"), 0.0)
-    for after, before, right in rows:
-        tally.add(
-            SampleResult(
-                "f", "p", "s", "A", Verdict.CORRECT if right else Verdict.MISJUDGED, "A" if right else "B",
-                after, uncalibrated_confidence=before,
-            )
-        )  # fmt: skip
-    found = measure_calibration(tally.counts())
-    assert found
-    assert found.samples == len(rows)
-    right_N = np.array([right for _, _, right in rows], float)
-    for place, its in ((0, found.after), (1, found.before)):
-        confidence_N = np.array([row[place] for row in rows])
-        bin_N = np.digitize(confidence_N, np.arange(1, 15) / 15)
-        expected = sum(
-            (bin_N == number).mean()
-            * abs(right_N[bin_N == number].mean() - confidence_N[bin_N == number].mean())
-            for number in np.unique(bin_N)
-        )
-        assert its.error == pytest.approx(expected, abs=1e-12)
-        assert [b.samples for b in its.bins] == np.bincount(bin_N, minlength=15).tolist()
-        for number in np.unique(bin_N):
-            shown = its.bins[number]
-            assert shown.accuracy == pytest.approx(right_N[bin_N == number].mean())
-            assert shown.low - 1e-9 <= shown.mean_confidence <= shown.high + 1e-9
-
-
-def test_e5_of_nothing_there_is_no_calibration():
-    """Neither without a judged sample, nor of a report from before confidences were counted."""
-    assert measure_calibration(Tally(("A",), 0.0).counts()) is None
-    counts = Counts((1,), (0,), 0, 0, (), 0)
-    assert measure_calibration(counts) is None
 
 
 def nan_for_none(values):

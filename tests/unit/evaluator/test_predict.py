@@ -144,32 +144,6 @@ def test_confidences_are_shares(trained):
         assert sum(its.score for its in result.top) == pytest.approx(1, abs=1e-6)
 
 
-def test_e5_results_say_what_confidence_would_be_without_calibration(trained, tmp_path):
-    """The report shows both; of weights from before calibration nobody can tell, and nothing is said."""
-    weights = load_weights(trained.weights_path)
-    results = list(filter(is_predicted, predicted(trained)))
-    rule = weights.special
-    # Of two classes the logarithm of the odds is the difference of logits; of a special code, margin / scale.
-    steeper = {
-        report_pb2.DECIDED_BY_SOFTMAX: weights.temperature,
-        report_pb2.DECIDED_BY_FEATURE_DISTANCE: rule.scale / rule.spread,
-    }
-    for its in results:
-        if its.confidence < 1 - 1e-12:
-            odds = (its.confidence / (1 - its.confidence)) ** steeper[its.decided_by]
-            assert its.uncalibrated_confidence == pytest.approx(odds / (1 + odds), abs=1e-5)
-    assert {its.decided_by for its in results} == {
-        report_pb2.DECIDED_BY_SOFTMAX,
-        report_pb2.DECIDED_BY_FEATURE_DISTANCE,
-    }
-    lineage = {key: value for key, value in weights.certificate["lineage"].items() if key != "temperature"}
-    path = tmp_path / "weights.safetensors"
-    save_weights(path, replace(weights, certificate={**weights.certificate, "lineage": lineage}))
-    of_before = trained.data_set.put("weights", path.read_bytes(), ".safetensors")
-    found = predicted(trained, weights_sha256=of_before)
-    assert not any(its.HasField("uncalibrated_confidence") for its in found)
-
-
 def test_special_codes_say_that_the_distance_decided(trained):
     """S3: reports say which way decided; and most rings, which no softmax class stands for, are found."""
     results = list(filter(is_predicted, predicted(trained)))

@@ -11,11 +11,6 @@ NAME = PackageName("panel-surface", "v3.01")
 def small() -> dict[str, bytes]:
     """The files of a package with everything a package may have."""
     weights = packages.weights(
-        detail=2,
-        windows=True,
-        special=2.25,
-        segmenter="Tiny",
-        least_px={"RARE": 30.5, "ODD": 8.5},
-        steepness=1.25,
+        detail=2, windows=True, special=2.25, segmenter="Tiny", least_px={"RARE": 30.5, "ODD": 8.5}
     )
     return packages.files(build_package(weights, NAME))

@@ -51,7 +51,6 @@ def test_config_names_what_the_package_is(small: dict[str, bytes]) -> None:
         "  classifier_caution: 0.3",
         "  segmentation_caution: 0.05",
         "  special_distance: 2.25",
-        "  region_steepness: 1.25",
         "  RARE: 30.5",
         '  normalisation: "fixed"',
         '  "seed": 7',

@@ -17,7 +17,6 @@ from services.evaluator.worker.packaging.verify import Verification, verify
 from services.input_specification import InputSpecification
 from services.vision.networks import CLASSIFIERS
 from services.vision.preprocessing import resize
-from services.vision.regions import largest_regions
 from services.vision.segmenter import SEGMENTER
 from tests.support import packages
 
@@ -33,7 +32,7 @@ MODELS: dict[str, tuple[dict[str, Any], set[str]]] = {
         {"softmax", "feature_distance"},
     ),
     "regions": (
-        {"detail": 2, "segmenter": "Tiny", "least_px": {"RARE": 17.5, "ODD": 37.5}, "steepness": 1.7},
+        {"detail": 2, "segmenter": "Tiny", "least_px": {"RARE": 17.5, "ODD": 37.5}},
         {"softmax", "region"},
     ),
     "ordinary regions": (
@@ -42,7 +41,7 @@ MODELS: dict[str, tuple[dict[str, Any], set[str]]] = {
     ),
     "everything": (
         {"per_image_normalisation": True, "detail": 2, "windows": True, "special": 1.9}
-        | {"segmenter": "Tiny", "least_px": {"RARE": 63.5}, "steepness": 0.4, "temperature": 1.6},
+        | {"segmenter": "Tiny", "least_px": {"RARE": 63.5}},
         {"softmax", "feature_distance", "region"},
     ),
 }
@@ -121,26 +120,6 @@ def test_every_operation_is_torchs(size: int, tmp_path: Path, monkeypatch: pytes
         verification = verify(package, weights, pictures)
         assert verification.agrees
         assert verification.largest_score_difference < 1e-5
-
-
-def test_a_package_from_before_calibration_still_opens(tmp_path: Path) -> None:
-    """Its config.yaml says nothing of how steep the confidences of regions are: as steep as they were."""
-    model = {"detail": 2, "segmenter": "Tiny", "least_px": {"RARE": 17.5, "ODD": 37.5}}
-    files = packages.files(build_package(packages.weights(**model, steepness=2.5), NAME))
-    lines = files["config.yaml"].decode().splitlines(keepends=True)
-    config = "".join(line for line in lines if "region_steepness" not in line).encode()
-    assert config != files["config.yaml"]
-    with Artifact(packages.unpacked({**files, "config.yaml": config}, tmp_path / "package")) as artifact:
-        predictions = [artifact.predict(cv2.imread(str(path))) for path in packages.pictures(tmp_path)]
-    rule = packages.weights(**model).segmentation.regions  # type: ignore[union-attr]
-    by_region = [its for its in predictions if its.way == "region"]
-    assert by_region
-    for its in by_region:
-        labels = largest_regions(its.mask_HW)
-        code, confidence = rule.decide({packages.CODES[label - 1]: area for label, area in labels.items()})  # type: ignore[misc]
-        assert its.code == code
-        # RARE and ODD are no classes of the softmax: nothing is added.
-        assert its.confidence == pytest.approx(confidence, abs=1e-6)
 
 
 def test_resizing_is_opencvs_to_the_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,7 @@ from loupe.artifact import Artifact, ArtifactError
 from loupe.artifact.binding import Buffers, Options, RawDescription, RawImage, RawPrediction, load
 
 from services.evaluator.worker.packaging.container import pack
-from services.evaluator.worker.packaging.models import PackageName
-from services.evaluator.worker.packaging.package import archive, build_package
+from services.evaluator.worker.packaging.package import archive
 from tests.support import packages
 
 pytestmark = pytest.mark.xdist_group("packaging")
@@ -131,7 +130,6 @@ def test_a_graph_that_lies_is_refused_or_runs(name: str, small: dict[str, bytes]
         ("  classifier_caution: 0.3", "", "lacks thresholds: classifier_caution"),
         ("filter_resolution: false", "filter_resolution: maybe", "true or false"),
         ("filter_resolution: false", 'filter_resolution: "false', "closing quote"),
-        ("  region_steepness: 1.25", "  region_steepness: 0", "region_steepness must be from"),
         ("  RARE: 30.5", "  RARE: -1", "from 0"),
         ("  RARE: 30.5", "  NOBODY: 3", "names NOBODY"),
         ("sha256:", "sha256: 1", "not an entry"),
@@ -148,15 +146,6 @@ def test_a_bad_entry_is_named_with_its_line(
     error = refusal(files, tmp_path / "package")
     assert error.status == "CSOT_BAD_CONFIG"
     assert sentence in error.sentence
-
-
-def test_a_steepness_without_regions_is_refused(tmp_path: Path) -> None:
-    """It would change nothing, and whoever wrote it believes that it does."""
-    files = packages.files(build_package(packages.weights(), PackageName("panel-surface", "v3.01")))
-    config = files["config.yaml"].replace(b"thresholds:\n", b"thresholds:\n  region_steepness: 2.0\n", 1)
-    error = refusal({**files, "config.yaml": config}, tmp_path / "package")
-    assert error.status == "CSOT_BAD_CONFIG"
-    assert "region_steepness, which the model has no use for" in error.sentence
 
 
 def test_a_missing_file_is_named(small: dict[str, bytes], tmp_path: Path) -> None:

@@ -9,16 +9,9 @@ import pytest
 import torch
 from loupe.scheduler.v1 import task_pb2
 
-from services.evaluator.worker.measuring.predict import predict
-from services.trainer.training import session
-from services.trainer.training.classification import initial_network
-from services.trainer.training.recipe import TrainingRecipe
 from services.trainer.training.session import run
-from services.vision.calibration import scaled
 from services.vision.faults import UserFault
-from services.vision.networks import build_classifier, features_and_logits
 from services.vision.pack import PackCache
-from services.vision.samples import read_manifests
 from services.vision.weights import load_weights
 from services.worker.child_channel import Stopped
 from tests.support.training import (
@@ -225,53 +218,6 @@ def test_a_warm_start_takes_the_parents_weights_and_its_split(order, data_set, p
     # With other classes only the features are inherited.
     other = order(code_list=["LINE", "SPOT", "RING"], **warm)
     assert train(other, data_set, packs, tmp_path / "other").of("trained")
-
-
-def test_e5_weights_are_saved_at_their_temperature_and_taken_up_as_they_were_trained(
-    order, data_set, packs, tmp_path, monkeypatch
-):
-    """Confidences of whoever loads them are calibrated; W13: a retraining begins where this one ended."""
-    trained = {}
-
-    def kept(tensors, factor):
-        trained.update({name: tensor.clone() for name, tensor in tensors.items()})
-        return scaled(tensors, factor)
-
-    monkeypatch.setattr(session, "scaled", kept)
-    finished = train(order(), data_set, packs, tmp_path / "work").events[-1].trained
-    weights = load_weights(Path(finished.weights_path))
-    temperature = weights.temperature
-    assert temperature
-    assert abs(temperature - 1) > 0.02
-    assert weights.certificate["lineage"]["temperature"] == temperature
-    recipe = TrainingRecipe.from_order(order())
-    network = build_classifier(recipe.network, 3).eval()
-    images = torch.rand(16, 3, 32, 32)
-    network.load_state_dict(trained)
-    features, logits = features_and_logits(network, images)
-    features_saved, saved = features_and_logits(weights.classifier(), images)
-    assert torch.equal(features_saved, features)
-    assert torch.equal(saved.argmax(1), logits.argmax(1))
-    expected = (logits.double() / temperature).softmax(1)
-    assert torch.allclose(saved.double().softmax(1), expected, atol=1e-6)
-    again = initial_network(recipe, torch.device("cpu"), weights).eval()
-    assert torch.allclose(features_and_logits(again, images)[1], logits, rtol=1e-5, atol=1e-6)
-
-
-def test_e5_windows_decide_at_the_temperature_as_they_did(packs, tmp_path):
-    """The evidence that a defect needs is divided as the logits are: no answer changes."""
-    found = masked_data_set(tmp_path / "objects")
-    order = train_order(found.manifest(), input={"detail": 3}, classification={"max_iter": 8})
-    finished = train(order, found, packs, tmp_path / "work").events[-1].trained
-    weights = load_weights(Path(finished.weights_path))
-    assert weights.windows
-    assert abs(weights.temperature - 1) > 0.02
-    rows = [json.loads(line) for line in Path(finished.split_path).read_text().splitlines()]
-    validation = {row["name"] for row in rows if row["side"] == "validation"}
-    samples = [its for its in read_manifests(found.objects, [found.manifest()]) if its.name in validation]
-    results = predict(weights, samples, found.objects, packs, batch_size=8, stop_if_asked=lambda: None)
-    right = [its.predicted == its.sample.code for its in results]
-    assert np.mean(right) == pytest.approx(finished.validation_accuracy)
 
 
 @pytest.mark.parametrize(

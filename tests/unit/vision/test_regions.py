@@ -1,6 +1,5 @@
 """Pixels: what masks say of samples, how predicted ones agree with them, and what regions tell (S1)."""
 
-from dataclasses import replace
 from io import BytesIO
 
 import cv2
@@ -15,13 +14,7 @@ from services.input_specification import InputSpecification
 from services.vision.masks import decode_mask, encode_labels
 from services.vision.pack import PackCache
 from services.vision.pixel_labels import PixelLabels, agreement, clean_codes
-from services.vision.regions import (
-    RegionRule,
-    calibrate,
-    calibrate_confidence,
-    calibrate_ordinary,
-    largest_regions,
-)
+from services.vision.regions import RegionRule, calibrate, calibrate_ordinary, largest_regions
 from services.vision.samples import UNKNOWN, read_manifests
 from tests.support.training import DataSet
 
@@ -132,38 +125,6 @@ def test_s1_no_region_is_no_evidence():
     rule = calibrate([{}, {}, {}], ["RARE", "RARE", "SPOT"], ["RARE"])
     assert rule.decide({}) is None
     assert RegionRule({"A": 4.0, "B": 4.0}).decide({"A": 5, "B": 50}) == ("B", pytest.approx(50 / 54))
-
-
-def test_e5_steepness_changes_confidences_and_no_decision():
-    """With a steep rule all confidences are nearly 1, and still the largest region wins."""
-    areas = {"A": 5, "B": 50, "C": 49}
-    plain = RegionRule({"A": 4.0, "B": 4.0, "C": 4.0})
-    for steepness in (0.01, 0.5, 2.0, 300.0):
-        rule = replace(plain, steepness=steepness)
-        code, confidence = rule.decide(areas)
-        assert code == plain.decide(areas)[0] == "B"
-        assert confidence == pytest.approx(1 / (1 + (4 / 50) ** steepness))
-        assert rule.uncalibrated == plain
-    assert RegionRule({"A": 0.0}).decide({"A": 1}) == ("A", 1.0)  # an operator may set that
-
-
-def test_e5_region_confidences_become_the_share_of_right_decisions():
-    """Regions twice as large as needed, right in three of four: their mean confidence is about that."""
-    rule = RegionRule({"A": 10.0})
-    areas = [{"A": 20}] * 400 + [{"A": 5}] * 50
-    truth = ["A", "A", "A", "B"] * 100 + ["A"] * 50
-    fitted = calibrate_confidence(rule, areas, truth, [{}] * 450)
-    assert fitted.min_area_px == rule.min_area_px
-    assert fitted.decide({"A": 20})[1] == pytest.approx(0.75, abs=0.005)
-    # A prediction also has what the classifier says of the code, as predict.py adds it.
-    shared = calibrate_confidence(rule, areas, truth, [{"A": 0.4}] * 450).decide({"A": 20})[1]
-    assert shared + (1 - shared) * 0.4 == pytest.approx(0.75, abs=0.005)
-
-
-def test_e5_where_no_region_decides_nothing_is_fitted():
-    rule = RegionRule({"A": 10.0})
-    assert calibrate_confidence(rule, [{"A": 5}, {}], ["A", "B"], [{}, {}]) == rule
-    assert calibrate_confidence(ALONE, [], [], []) == ALONE
 
 
 ALONE = RegionRule({})

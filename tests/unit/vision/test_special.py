@@ -66,33 +66,6 @@ def test_the_rule_survives_its_container():
     again = SpecialRule.from_arrays(rule.to_arrays(), rule.to_json())
     test, _ = features({0: 200, 1: 200, 2: 50}, 4)
     assert (rule.decide(test)[0] == again.decide(test)[0]).all()
-    assert again.uncalibrated.scale == rule.spread != rule.scale
-    of_before = {key: value for key, value in rule.to_json().items() if key != "spread"}
-    assert SpecialRule.from_arrays(rule.to_arrays(), of_before).uncalibrated.scale == rule.scale
-
-
-def test_e5_confidences_of_special_codes_say_how_often_they_are_right():
-    """Clusters that overlap: some ordinary samples are taken for the rare code, with less confidence."""
-    train, validation = features({0: 80, 1: 80, 2: 40}, 2, 4.5), features({0: 200, 1: 200, 2: 100}, 3, 4.5)
-    rule = fit(*train, *validation, CODES, 2)
-    assert rule
-    test, codes = features({0: 4000, 1: 4000, 2: 2000}, 4, 4.5)
-    special, confidence = rule.decide(test)
-    uncalibrated, before = rule.uncalibrated.decide(test)
-    assert (special == uncalibrated).all()
-    assert ((confidence > 0.5) == (special >= 0)).all()
-    decided = special >= 0
-    right = (codes == 2)[decided].mean()
-    assert 0.6 < right < 0.99
-    assert abs(confidence[decided].mean() - right) < min(0.05, abs(before[decided].mean() - right) + 0.01)
-
-
-def test_e5_three_validation_samples_are_no_certainty():
-    rule = fit(*features({0: 80, 1: 80, 2: 6}, 2), *features({0: 20, 1: 20, 2: 3}, 3), CODES, 2)
-    assert rule
-    special, confidence = rule.decide(features({2: 50}, 4)[0])
-    assert (special == 0).mean() > 0.9
-    assert 0.6 < confidence[special == 0].mean() < 0.95
 
 
 @pytest.mark.parametrize("count", [3, 30, 300])

@@ -35,18 +35,6 @@ def test_one_window_is_the_network_itself():
     assert torch.equal(judged_features, features)
 
 
-def test_e5_a_temperature_changes_how_sure_windows_are_and_not_what_they_decide():
-    generator = torch.Generator().manual_seed(0)
-    windows = Windows(2, background=1, defect_threshold=0.7)
-    logits = 3 * torch.randn(40 * windows.count, 4, generator=generator)
-    features = torch.randn(40 * windows.count, 8, generator=generator)
-    features_before, before = windows.judge(features, logits)
-    features_after, after = windows.at(2.5).judge(features, logits / 2.5)
-    assert torch.equal(features_after, features_before)
-    assert torch.equal(after.argmax(1), before.argmax(1))
-    assert torch.allclose(after, before / 2.5, atol=1e-6)
-
-
 def test_the_most_suspicious_window_decides():
     windows = Windows(2, background=0)
     logits = torch.zeros(2 * windows.count, 3)

@@ -2401,26 +2401,6 @@ export interface components {
             message: string;
             messageZh: string;
         };
-        /** @description Confidences beside what came true (E5). */
-        Calibration: {
-            /** Format: int64 */
-            sampleCount: string;
-            /**
-             * Format: double
-             * @description Expected calibration error: the difference of accuracy and mean confidence in each bin, weighted by its samples.
-             */
-            error: number;
-            /**
-             * Format: double
-             * @description The same of the confidences as they would be without calibration. Absent where they are not known, as with weights
-             *     from before calibration.
-             */
-            uncalibratedError?: number;
-            /** @description Fifteen intervals of equal width, from 0 to 1. */
-            bins: components["schemas"]["ConfidenceBin"][];
-            /** @description Of the confidences as they would be without calibration; empty where they are not known. */
-            uncalibratedBins: components["schemas"]["ConfidenceBin"][];
-        };
         /** @description A certificate that a process shows. */
         Certificate: {
             /** @description `tls`: to other processes; `https`: to browsers. */
@@ -2653,30 +2633,6 @@ export interface components {
          * @enum {string}
          */
         Conclusion: "CONCLUSION_UNSPECIFIED" | "CONCLUSION_NO_DIFFERENCE_SHOWN" | "CONCLUSION_CANDIDATE_BETTER" | "CONCLUSION_BASE_BETTER";
-        /** @description The samples whose confidence lies in an interval. */
-        ConfidenceBin: {
-            /**
-             * Format: double
-             * @description Included.
-             */
-            low: number;
-            /**
-             * Format: double
-             * @description Included in the last bin only.
-             */
-            high: number;
-            /** Format: int64 */
-            sampleCount: string;
-            /** Format: int64 */
-            correctCount: string;
-            /**
-             * Format: double
-             * @description correct / all; absent, as the next, without a sample.
-             */
-            accuracy?: number;
-            /** Format: double */
-            meanConfidence?: number;
-        };
         ConfusionMatrix: {
             /** @description Row-major: counts[true * size + predicted], both in the order of the report's code_list. */
             counts: string[];
@@ -3971,11 +3927,6 @@ export interface components {
              *     release the report is that version's (P8).
              */
             trainingTask: string;
-            /**
-             * @description How often predictions are right, beside how sure they are (E5). Absent without a judged sample, and in reports from
-             *     before confidences were counted.
-             */
-            calibration?: components["schemas"]["Calibration"];
         };
         /**
          * @description * `REPORT_FORMAT_UNSPECIFIED`: JSON.
@@ -4174,11 +4125,6 @@ export interface components {
              *     pictures whose hashes differ in few bits look alike. Empty: not looked at.
              */
             perceptualHash: string;
-            /**
-             * Format: double
-             * @description Input only. What confidence would be without calibration, in [0, 1] (E5); absent with weights from before it.
-             */
-            uncalibratedConfidence?: number;
         };
         SaveImportReportRequest: {
             /** @description The importer's choice. */

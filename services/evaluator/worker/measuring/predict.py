@@ -3,15 +3,14 @@
 N samples of a batch, H height, W width, C channels (in logits: classes), F features.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from services.input_specification import InputSpecification
 from services.vision.inference import labels, outputs
@@ -19,14 +18,11 @@ from services.vision.networks import place_to_predict
 from services.vision.pack import Pack, PackCache, Unreadable
 from services.vision.perceptual import perceptual_hashes
 from services.vision.pixel_labels import PixelLabels
-from services.vision.regions import RegionRule, largest_regions
+from services.vision.regions import largest_regions
 from services.vision.samples import ObjectReader, Sample
-from services.vision.special import SpecialRule
 from services.vision.weights import Weights
 
 DecidedBy = Literal["softmax", "feature_distance", "region"]
-Ranked: TypeAlias = tuple[tuple[str, float], ...]
-"""Codes with the confidence in each, the prediction first."""
 _CHUNK = 512
 """Samples decoded together: while one chunk is predicted, the next is read and decoded."""
 _TOP = 3
@@ -39,9 +35,7 @@ class Prediction:
     sample: Sample
     predicted: str
     confidence: float
-    uncalibrated_confidence: float | None
-    """What it would be without calibration (E5); None with weights from before it."""
-    ranked: Ranked
+    ranked: tuple[tuple[str, float], ...]
     """The codes that it may have, and how confidently; the first is the prediction."""
     decided_by: DecidedBy
     labels_HW: NDArray[np.uint8] | None = None
@@ -51,7 +45,7 @@ class Prediction:
     perceptual_hash: bytes = b""
 
     @property
-    def top(self) -> Ranked:
+    def top(self) -> tuple[tuple[str, float], ...]:
         """The codes that a report keeps."""
         return self.ranked[:_TOP]
 
@@ -78,62 +72,11 @@ class _Chunk:
         return self.pack.unreadable.get(sample.sha256) or self.magnified.unreadable.get(sample.sha256)
 
 
-@dataclass(frozen=True)
-class _Rules:
-    """How networks decide together."""
-
-    codes: tuple[str, ...]
-    special: SpecialRule | None
-    regions: RegionRule | None
-    temperature: float = 1.0
-
-    @classmethod
-    def of(cls, weights: Weights) -> "_Rules":
-        """Those of the weights."""
-        return cls(
-            weights.codes, weights.special, weights.segmentation.regions if weights.segmentation else None
-        )
-
-    @classmethod
-    def uncalibrated(cls, weights: Weights) -> "_Rules | None":
-        """The same without calibration, for its confidences; None with weights from before it."""
-        if weights.temperature is None:
-            return None
-        rules = cls.of(weights)
-        return cls(
-            rules.codes,
-            rules.special.uncalibrated if rules.special else None,
-            rules.regions.uncalibrated if rules.regions else None,
-            1 / weights.temperature,
-        )
-
-    def rank(
-        self, features_NF: Tensor, logits_NC: Tensor, areas_px: Sequence[Mapping[str, int]] | None
-    ) -> Iterator[tuple[Ranked, DecidedBy]]:
-        """The codes that each sample may have, and what decided; `areas_px` are those of its regions."""
-        probability_NC = (logits_NC.double() / self.temperature).softmax(1).cpu().numpy()
-        special_N, special_confidence_N = np.full(len(logits_NC), -1), np.zeros(len(logits_NC))
-        if self.special:
-            special_N, special_confidence_N = self.special.decide(features_NF.double().cpu().numpy())
-        for row, probability_C in enumerate(probability_NC.tolist()):
-            ranked = sorted(zip(self.codes, probability_C, strict=False), key=lambda item: -item[1])
-            decided_by: DecidedBy = "softmax"
-            found = None
-            if self.special and special_N[row] >= 0:
-                decided_by = "feature_distance"
-                found = self.special.codes[int(special_N[row])], float(special_confidence_N[row])
-            if self.regions and areas_px is not None and (region := self.regions.decide(areas_px[row])):
-                decided_by, found = "region", region
-            yield tuple(_joined(found, ranked) if found else ranked), decided_by
-
-
 class _Model:
     """The networks of weights on their device, and how they decide together."""
 
     def __init__(self, weights: Weights, *, segments: bool) -> None:
         self._weights = weights
-        self._rules = _Rules.of(weights)
-        self._uncalibrated = _Rules.uncalibrated(weights)
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._classifier = place_to_predict(weights.classifier(), device)
         segmenter = weights.segmenter() if segments else None
@@ -166,39 +109,51 @@ class _Model:
         features_NF, logits_NC = outputs(
             self._classifier, pack, rows, weights.input_specification, weights.windows
         )
+        probability_NC = logits_NC.double().softmax(1).cpu().numpy()
+        special_N, special_confidence_N = np.full(len(samples), -1), np.zeros(len(samples))
+        if weights.special:
+            special_N, special_confidence_N = weights.special.decide(features_NF.double().cpu().numpy())
         pixels_NHW3 = np.empty((len(rows), *pack.sample_shape), np.uint8)
         pack.gather(rows, pixels_NHW3)
         hashes_N32 = perceptual_hashes(torch.from_numpy(pixels_NHW3).to(features_NF.device))
-        labels_NHW = areas_px = None
+        labels_NHW = None
         if self._segmenter:
             magnified_rows = chunk.magnified.rows(sample.sha256 for sample in samples)
             defect_threshold = weights.segmentation.defect_threshold if weights.segmentation else 0.0
             labels_NHW = labels(
                 self._segmenter, chunk.magnified, magnified_rows, weights.segmented_at, defect_threshold
             )
-            if self._rules.regions and self._rules.regions.min_area_px:
-                areas_px = [self._areas(labels_HW) for labels_HW in labels_NHW]
-        judged = list(self._rules.rank(features_NF, logits_NC, areas_px))
-        before: Sequence[float | None] = [None] * len(judged)
-        if self._uncalibrated:
-            before = [ranked[0][1] for ranked, _ in self._uncalibrated.rank(features_NF, logits_NC, areas_px)]
-        for row, (sample, (ranked, decided_by)) in enumerate(zip(samples, judged, strict=True)):
+        for row, sample in enumerate(samples):
+            ranked = list(zip(weights.codes, probability_NC[row].tolist(), strict=False))
+            ranked.sort(key=lambda item: -item[1])
+            decided_by: DecidedBy = "softmax"
+            found = None
+            if weights.special and special_N[row] >= 0:
+                decided_by = "feature_distance"
+                found = weights.special.codes[int(special_N[row])], float(special_confidence_N[row])
+            if labels_NHW is not None and (region := self._region(labels_NHW[row])):
+                decided_by, found = "region", region
+            if found:
+                ranked = _joined(found, ranked)
             yield Prediction(
                 sample=sample,
                 predicted=ranked[0][0],
                 confidence=ranked[0][1],
-                uncalibrated_confidence=before[row],
-                ranked=ranked,
+                ranked=tuple(ranked),
                 decided_by=decided_by,
                 labels_HW=None if labels_NHW is None else labels_NHW[row],
                 truth_HW=chunk.truth.of(sample) if chunk.truth else None,
                 perceptual_hash=hashes_N32[row].tobytes(),
             )
 
-    def _areas(self, labels_HW: NDArray[np.uint8]) -> dict[str, int]:
-        """Pixels of the largest region of each code, S1."""
+    def _region(self, labels_HW: NDArray[np.uint8]) -> tuple[str, float] | None:
+        """The code that a region tells, S1."""
+        segmentation = self._weights.segmentation
+        if not segmentation or not segmentation.regions.min_area_px:
+            return None
         codes = self._weights.codes
-        return {codes[label - 1]: area for label, area in largest_regions(labels_HW).items()}
+        areas = {codes[label - 1]: area for label, area in largest_regions(labels_HW).items()}
+        return segmentation.regions.decide(areas)
 
 
 def predict(  # noqa: PLR0913 - what predicting takes

@@ -75,9 +75,7 @@ def _thresholds(weights: Weights, confidence: float) -> Iterator[str]:
         yield "  # A special code is told by features that lie nearer to it than to any other code by this."
         yield f"  special_distance: {weights.special.threshold!r}"
     areas = weights.segmentation.regions.min_area_px if weights.segmentation else {}
-    if weights.segmentation and areas:
-        yield "  # How fast confidence grows as a region exceeds its least area."
-        yield f"  region_steepness: {weights.segmentation.regions.steepness!r}"
+    if areas:
         yield ""
         yield "# Pixels of the mask that a region of a code must exceed for an image to have it, whatever the"
         yield "# classifier says. A code without an entry is the classifier's alone."

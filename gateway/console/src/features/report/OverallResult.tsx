@@ -1,14 +1,13 @@
 import type { ReactNode } from "react";
 import type { Schemas } from "../../api/client";
 import { useSpeech } from "../../i18n";
-import { calibrationWords } from "../../i18n/calibration";
 import { EstimateShare } from "../../ui/EstimateShare";
 import { percent, whole } from "../../ui/format";
 
 type Report = Schemas["Report"];
 
 export function OverallResult({ report }: { report: Report }): ReactNode {
-  const { t, language } = useSpeech();
+  const { t } = useSpeech();
   const overall = report.overall;
   if (!overall) return null;
   const facts: [string, ReactNode][] = [
@@ -17,9 +16,6 @@ export function OverallResult({ report }: { report: Report }): ReactNode {
     [t.report.macroRecall, percent(overall.macroRecall)],
     [t.report.macroF1, percent(overall.macroF1)],
     ...(report.segmentation ? ([[t.report.iou, percent(report.segmentation.meanIou)]] as [string, ReactNode][]) : []),
-    ...(report.calibration
-      ? ([[calibrationWords[language].error, percent(report.calibration.error)]] as [string, ReactNode][])
-      : []),
     [t.report.majority, percent(overall.majorityShare)],
     [t.report.samples, `${whole(overall.correctCount)} / ${whole(overall.sampleCount)}`],
     [t.report.nonconforming, whole(report.nonconformingCount)],

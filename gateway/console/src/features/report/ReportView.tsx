@@ -6,12 +6,10 @@ import { address, type Schemas } from "../../api/client";
 import { lastPart, shortPath, shortVersion } from "../../api/names";
 import { useSpeech } from "../../i18n";
 import { bankWords } from "../../i18n/banks";
-import { calibrationWords } from "../../i18n/calibration";
 import { time, whole } from "../../ui/format";
 import { Page } from "../../ui/Page";
 import { BankRevision } from "../banks";
 import { Looks, OverlapAlert } from "../monitor";
-import { Calibration } from "./Calibration";
 import { CodeResults } from "./CodeResults";
 import { Confusion } from "./Confusion";
 import { Definitions } from "./Definitions";
@@ -129,11 +127,6 @@ export function ReportView({ report }: { report: Report }): ReactNode {
                 ),
               },
               { key: "threshold", label: t.report.threshold, children: <Thresholds report={report} /> },
-              {
-                key: "calibration",
-                label: calibrationWords[language].title,
-                children: <Calibration report={report} />,
-              },
               {
                 key: "definitions",
                 label: t.report.definitions,

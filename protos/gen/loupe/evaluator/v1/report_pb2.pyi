@@ -114,7 +114,6 @@ class Report(_message.Message):
     EXCLUDED_SAMPLE_COUNT_FIELD_NUMBER: _builtins.int
     LOOKS_FIELD_NUMBER: _builtins.int
     TRAINING_TASK_FIELD_NUMBER: _builtins.int
-    CALIBRATION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`reports/{report}`."""
     kind: Global___ReportKind.ValueType
@@ -176,12 +175,6 @@ class Report(_message.Message):
         before looks were kept.
         """
 
-    @_builtins.property
-    def calibration(self) -> Global___Calibration:
-        """How often predictions are right, beside how sure they are (E5). Absent without a judged sample, and in reports from
-        before confidences were counted.
-        """
-
     def __init__(
         self,
         *,
@@ -208,106 +201,14 @@ class Report(_message.Message):
         excluded_sample_count: _builtins.int = ...,
         looks: _model_pb2.TrainingLooks | None = ...,
         training_task: _builtins.str = ...,
-        calibration: Global___Calibration | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["calibration", b"calibration", "confusion", b"confusion", "create_time", b"create_time", "looks", b"looks", "overall", b"overall", "segmentation", b"segmentation", "training_overlap", b"training_overlap"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["confusion", b"confusion", "create_time", b"create_time", "looks", b"looks", "overall", b"overall", "segmentation", b"segmentation", "training_overlap", b"training_overlap"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_threshold_count", b"below_threshold_count", "calibration", b"calibration", "code_list", b"code_list", "codes", b"codes", "confidence_threshold", b"confidence_threshold", "confusion", b"confusion", "create_time", b"create_time", "data_paths", b"data_paths", "definitions", b"definitions", "excluded_sample_count", b"excluded_sample_count", "images_per_s", b"images_per_s", "kind", b"kind", "looks", b"looks", "model_version", b"model_version", "name", b"name", "nonconforming_count", b"nonconforming_count", "num_of_classes", b"num_of_classes", "overall", b"overall", "question_bank", b"question_bank", "segmentation", b"segmentation", "task", b"task", "training_overlap", b"training_overlap", "training_task", b"training_task", "weights_sha256", b"weights_sha256"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["below_threshold_count", b"below_threshold_count", "code_list", b"code_list", "codes", b"codes", "confidence_threshold", b"confidence_threshold", "confusion", b"confusion", "create_time", b"create_time", "data_paths", b"data_paths", "definitions", b"definitions", "excluded_sample_count", b"excluded_sample_count", "images_per_s", b"images_per_s", "kind", b"kind", "looks", b"looks", "model_version", b"model_version", "name", b"name", "nonconforming_count", b"nonconforming_count", "num_of_classes", b"num_of_classes", "overall", b"overall", "question_bank", b"question_bank", "segmentation", b"segmentation", "task", b"task", "training_overlap", b"training_overlap", "training_task", b"training_task", "weights_sha256", b"weights_sha256"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Report: _TypeAlias = Report  # noqa: Y015
-
-@_typing.final
-class Calibration(_message.Message):
-    """Confidences beside what came true (E5)."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    SAMPLE_COUNT_FIELD_NUMBER: _builtins.int
-    ERROR_FIELD_NUMBER: _builtins.int
-    UNCALIBRATED_ERROR_FIELD_NUMBER: _builtins.int
-    BINS_FIELD_NUMBER: _builtins.int
-    UNCALIBRATED_BINS_FIELD_NUMBER: _builtins.int
-    sample_count: _builtins.int
-    error: _builtins.float
-    """Expected calibration error: the difference of accuracy and mean confidence in each bin, weighted by its samples."""
-    uncalibrated_error: _builtins.float
-    """The same of the confidences as they would be without calibration. Absent where they are not known, as with weights
-    from before calibration.
-    """
-    @_builtins.property
-    def bins(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConfidenceBin]:
-        """Fifteen intervals of equal width, from 0 to 1."""
-
-    @_builtins.property
-    def uncalibrated_bins(self) -> _containers.RepeatedCompositeFieldContainer[Global___ConfidenceBin]:
-        """Of the confidences as they would be without calibration; empty where they are not known."""
-
-    def __init__(
-        self,
-        *,
-        sample_count: _builtins.int = ...,
-        error: _builtins.float = ...,
-        uncalibrated_error: _builtins.float | None = ...,
-        bins: _abc.Iterable[Global___ConfidenceBin] | None = ...,
-        uncalibrated_bins: _abc.Iterable[Global___ConfidenceBin] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_uncalibrated_error", b"_uncalibrated_error", "uncalibrated_error", b"uncalibrated_error"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_uncalibrated_error", b"_uncalibrated_error", "bins", b"bins", "error", b"error", "sample_count", b"sample_count", "uncalibrated_bins", b"uncalibrated_bins", "uncalibrated_error", b"uncalibrated_error"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__uncalibrated_error: _TypeAlias = _typing.Literal["uncalibrated_error"]  # noqa: Y015
-    _WhichOneofArgType__uncalibrated_error: _TypeAlias = _typing.Literal["_uncalibrated_error", b"_uncalibrated_error"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__uncalibrated_error) -> _WhichOneofReturnType__uncalibrated_error | None: ...
-
-Global___Calibration: _TypeAlias = Calibration  # noqa: Y015
-
-@_typing.final
-class ConfidenceBin(_message.Message):
-    """The samples whose confidence lies in an interval."""
-
-    DESCRIPTOR: _descriptor.Descriptor
-
-    LOW_FIELD_NUMBER: _builtins.int
-    HIGH_FIELD_NUMBER: _builtins.int
-    SAMPLE_COUNT_FIELD_NUMBER: _builtins.int
-    CORRECT_COUNT_FIELD_NUMBER: _builtins.int
-    ACCURACY_FIELD_NUMBER: _builtins.int
-    MEAN_CONFIDENCE_FIELD_NUMBER: _builtins.int
-    low: _builtins.float
-    """Included."""
-    high: _builtins.float
-    """Included in the last bin only."""
-    sample_count: _builtins.int
-    correct_count: _builtins.int
-    accuracy: _builtins.float
-    """correct / all; absent, as the next, without a sample."""
-    mean_confidence: _builtins.float
-    def __init__(
-        self,
-        *,
-        low: _builtins.float = ...,
-        high: _builtins.float = ...,
-        sample_count: _builtins.int = ...,
-        correct_count: _builtins.int = ...,
-        accuracy: _builtins.float | None = ...,
-        mean_confidence: _builtins.float | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy", "_mean_confidence", b"_mean_confidence", "accuracy", b"accuracy", "mean_confidence", b"mean_confidence"]  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy", "_mean_confidence", b"_mean_confidence", "accuracy", b"accuracy", "correct_count", b"correct_count", "high", b"high", "low", b"low", "mean_confidence", b"mean_confidence", "sample_count", b"sample_count"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__accuracy: _TypeAlias = _typing.Literal["accuracy"]  # noqa: Y015
-    _WhichOneofArgType__accuracy: _TypeAlias = _typing.Literal["_accuracy", b"_accuracy"]  # noqa: Y015
-    _WhichOneofReturnType__mean_confidence: _TypeAlias = _typing.Literal["mean_confidence"]  # noqa: Y015
-    _WhichOneofArgType__mean_confidence: _TypeAlias = _typing.Literal["_mean_confidence", b"_mean_confidence"]  # noqa: Y015
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__accuracy) -> _WhichOneofReturnType__accuracy | None: ...
-    @_typing.overload
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__mean_confidence) -> _WhichOneofReturnType__mean_confidence | None: ...
-
-Global___ConfidenceBin: _TypeAlias = ConfidenceBin  # noqa: Y015
 
 @_typing.final
 class Definition(_message.Message):
@@ -612,7 +513,6 @@ class SampleResult(_message.Message):
     PIXELS_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     PERCEPTUAL_HASH_FIELD_NUMBER: _builtins.int
-    UNCALIBRATED_CONFIDENCE_FIELD_NUMBER: _builtins.int
     file: _builtins.str
     """`{code}/{file}`."""
     data_path: _builtins.str
@@ -641,8 +541,6 @@ class SampleResult(_message.Message):
     """Input only. 256 bits: whether each of 16 x 16 patches of the picture's grey is brighter than the one to its left;
     pictures whose hashes differ in few bits look alike. Empty: not looked at.
     """
-    uncalibrated_confidence: _builtins.float
-    """Input only. What confidence would be without calibration, in [0, 1] (E5); absent with weights from before it."""
     @_builtins.property
     def top(self) -> _containers.RepeatedCompositeFieldContainer[Global___CodeScore]: ...
     @_builtins.property
@@ -670,15 +568,12 @@ class SampleResult(_message.Message):
         pixels: _abc.Iterable[Global___PixelCounts] | None = ...,
         name: _builtins.str = ...,
         perceptual_hash: _builtins.bytes = ...,
-        uncalibrated_confidence: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_uncalibrated_confidence", b"_uncalibrated_confidence", "uncalibrated_confidence", b"uncalibrated_confidence"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_uncalibrated_confidence", b"_uncalibrated_confidence", "confidence", b"confidence", "data_path", b"data_path", "decided_by", b"decided_by", "file", b"file", "mask_sha256", b"mask_sha256", "message", b"message", "name", b"name", "perceptual_hash", b"perceptual_hash", "pixels", b"pixels", "predicted_code", b"predicted_code", "predicted_mask_sha256", b"predicted_mask_sha256", "reason", b"reason", "sha256", b"sha256", "top", b"top", "true_code", b"true_code", "uncalibrated_confidence", b"uncalibrated_confidence", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "data_path", b"data_path", "decided_by", b"decided_by", "file", b"file", "mask_sha256", b"mask_sha256", "message", b"message", "name", b"name", "perceptual_hash", b"perceptual_hash", "pixels", b"pixels", "predicted_code", b"predicted_code", "predicted_mask_sha256", b"predicted_mask_sha256", "reason", b"reason", "sha256", b"sha256", "top", b"top", "true_code", b"true_code", "verdict", b"verdict"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType__uncalibrated_confidence: _TypeAlias = _typing.Literal["uncalibrated_confidence"]  # noqa: Y015
-    _WhichOneofArgType__uncalibrated_confidence: _TypeAlias = _typing.Literal["_uncalibrated_confidence", b"_uncalibrated_confidence"]  # noqa: Y015
-    def WhichOneof(self, oneof_group: _WhichOneofArgType__uncalibrated_confidence) -> _WhichOneofReturnType__uncalibrated_confidence | None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SampleResult: _TypeAlias = SampleResult  # noqa: Y015
 
