@@ -66,12 +66,14 @@ class Upgrader:
             time.sleep(0.02)
 
     def _working(self) -> Iterator[int]:
-        """Whoever works on a half-made cluster; pg_upgrade names it too."""
+        """Whoever works on a half-made cluster; pg_upgrade names it too, and a server of initdb in PGDATA."""
         half_made = str(self.state / _UPGRADES)
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and is_alive(int(entry.name)):
                 program, *arguments = command_line(int(entry.name)) or [""]
-                if Path(program).name in _PROGRAMS and any(half_made in word for word in arguments):
+                if Path(program).name in _PROGRAMS and (
+                    any(half_made in word for word in arguments) or half_made in _data_of(entry)
+                ):
                     yield int(entry.name)
 
     def upgrade(self) -> None:
@@ -176,3 +178,13 @@ class Upgrader:
                 f"{Path(command[0]).name} failed in {self.state}, and the database is as it was: {told}"
             )
         return done
+
+
+def _data_of(process: Path) -> str:
+    """PGDATA of a process, by its folder in /proc; empty without one, or where that is not ours to see."""
+    with contextlib.suppress(OSError):
+        for variable in (process / "environ").read_bytes().split(b"\0"):
+            name, _, value = variable.partition(b"=")
+            if name == b"PGDATA":
+                return os.fsdecode(value)
+    return ""
