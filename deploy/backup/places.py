@@ -22,6 +22,7 @@ from loupe.translation import sentence
 from deploy.backup.errors import BackupError, WrongPassphrase
 from deploy.backup.manifest import MANIFEST, Manifest, Part
 from deploy.backup.sealing import Passphrase, SealedReader, SealingWriter, is_sealed, unsealed_size
+from deploy.embedded.files import flush_folder
 
 _COPY_BYTES = 1024 * 1024
 _BACKUPS, _OBJECTS = "backups", "objects"
@@ -99,7 +100,7 @@ class FileTarget(Target):
             self._sealing.finish()
         _flush(self._file)
         self._partial.replace(self._path)
-        _flush_folder(self._path.parent)
+        flush_folder(self._path.parent)
         return str(self._path)
 
 
@@ -176,9 +177,9 @@ class FolderTarget(Target):
     def complete(self) -> str:
         """Give the backup its name."""
         for folder in {path.parent for path in self._partial.rglob("*")}:
-            _flush_folder(folder)
+            flush_folder(folder)
         self._partial.rename(self._backup)
-        _flush_folder(self._backup.parent)
+        flush_folder(self._backup.parent)
         return str(self._backup)
 
 
@@ -382,11 +383,3 @@ def _copy(source: IO[bytes], out: IO[bytes]) -> int:
 def _flush(file: IO[bytes]) -> None:
     file.flush()
     os.fsync(file.fileno())
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

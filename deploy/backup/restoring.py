@@ -27,7 +27,7 @@ from deploy.backup.making import OnProgress, Progress, ignore, sha256_in
 from deploy.backup.manifest import DATABASE, EVENTS, FILES, OBJECTS, Manifest, read_object_lines
 from deploy.backup.places import Source, chunks_of, digest_of, source_of
 from deploy.backup.sealing import Passphrase
-from deploy.backup.stores import stack_settings
+from deploy.backup.stores import Stores, stack_settings
 from deploy.backup.versions import require_known
 from deploy.embedded import network
 from deploy.embedded.data_folder import DataFolder
@@ -39,7 +39,7 @@ from deploy.embedded.postgres import outside_folder
 from deploy.embedded.servers import EmbeddedServers
 from services.kit.flushing import FolderFlusher
 from services.kit.messaging import Messaging
-from services.kit.object_store import BlockingObjectStore, ObjectStoreSettings
+from services.kit.object_store import BlockingObjectStore
 
 _AT_ONCE = 4
 _AHEAD = 16
@@ -183,16 +183,7 @@ async def _fill(
     with tempfile.NamedTemporaryFile(dir=servers.folder.root) as dump:
         await asyncio.to_thread(_copy_part, source, DATABASE, dump.file)
         await database.load(servers.postgres, Path(dump.name), SERVICES, programs)
-    found = servers.object_store
-    store = BlockingObjectStore(
-        ObjectStoreSettings(
-            endpoint=found.endpoint,
-            access_key=found.access_key,
-            secret_key=found.secret_key,
-            bucket=found.bucket,
-            secure=found.secure,
-        )
-    )
+    store = BlockingObjectStore(Stores(servers.postgres, servers.nats, servers.seaweed).objects)
     try:
         await asyncio.to_thread(_store_objects, source, store, on_progress)
     finally:

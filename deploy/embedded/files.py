@@ -20,13 +20,13 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644, durable: bool 
                 os.fsync(descriptor)
         os.replace(temporary, path)  # noqa: PTH105 - mkstemp names a str
         if durable:
-            _flush_folder(path.parent)
+            flush_folder(path.parent)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
     """Flush the names in a folder: a flush of a file alone may leave its new name to chance."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
